@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Processes and their system calls. Each call returns what Linux 7.3 returns: 0, a descriptor or a
+ * count, or a negative errno value (never -1 with errno).
+ *
+ * Paths that open() knows: /dev/iommu, /dev/liveupdate, /dev/vfio/devices/vfioN (N counts the machine's
+ * devices by address, from 0).
+ *
+ * A user address is a host pointer of the calling program. By default the kernel reads and writes
+ * through the host kernel, so that a bad pointer is -EFAULT, as it should be, and not a crash; with
+ * @trust_pointers it copies directly (faster, for benches and fuzzers).
+ *
+ * Unlike Linux: of memory that the program mapped by itself (malloc, mmap), only the state at the time
+ * of a pin counts; memory mapped with ifs_mmap() is tracked.
+ */
+#ifndef IOMMUFD_SIM_PROCESS_H
+#define IOMMUFD_SIM_PROCESS_H
+
+#include <sys/types.h>
+
+#include <iommufd-sim/kernel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ifs_process;
+
+/* All zero with @size set: root with all capabilities, default limits. */
+struct ifs_process_config {
+	size_t size;
+	uint32_t uid;
+	bool drop_cap_ipc_lock, drop_cap_sys_resource, drop_cap_sys_rawio, drop_cap_sys_boot;
+	bool trust_pointers;
+	uint64_t rlimit_memlock_bytes;  /* default 8 MiB */
+	uint32_t rlimit_nofile;         /* default 1024 */
+};
+
+/* A new process with an empty descriptor table. NULL: out of memory or injected failure. */
+IFS_PUBLIC struct ifs_process *ifs_process_new(struct ifs_kernel *kernel,
+					       const struct ifs_process_config *config);
+/* fork(2): shares every open description; address space and descriptor table are copies. NULL: no memory. */
+IFS_PUBLIC struct ifs_process *ifs_fork(struct ifs_process *process);
+/* exit(2): closes everything and frees @process. NULL is fine. */
+IFS_PUBLIC void ifs_exit(struct ifs_process *process);
+IFS_PUBLIC uint32_t ifs_getpid(const struct ifs_process *process);
+
+IFS_PUBLIC int ifs_open(struct ifs_process *process, const char *path, int flags);
+IFS_PUBLIC int ifs_close(struct ifs_process *process, int fd);
+IFS_PUBLIC int ifs_dup(struct ifs_process *process, int fd);
+/* As if sent with SCM_RIGHTS: @to gets a descriptor of the same open description. */
+IFS_PUBLIC int ifs_send_fd(struct ifs_process *from, int fd, struct ifs_process *to);
+IFS_PUBLIC int ifs_ioctl(struct ifs_process *process, int fd, unsigned long cmd, void *arg);
+IFS_PUBLIC ssize_t ifs_read(struct ifs_process *process, int fd, void *to, size_t count);
+IFS_PUBLIC ssize_t ifs_write(struct ifs_process *process, int fd, const void *from, size_t count);
+IFS_PUBLIC ssize_t ifs_pread(struct ifs_process *process, int fd, void *to, size_t count, off_t at);
+IFS_PUBLIC ssize_t ifs_pwrite(struct ifs_process *process, int fd, const void *from, size_t count,
+			      off_t at);
+IFS_PUBLIC off_t ifs_lseek(struct ifs_process *process, int fd, off_t offset, int whence);
+/* poll(2) of one descriptor, never blocking: the events that are ready. */
+IFS_PUBLIC int ifs_poll(struct ifs_process *process, int fd, short events);
+IFS_PUBLIC int ifs_memfd_create(struct ifs_process *process, const char *name, unsigned flags);
+IFS_PUBLIC int ifs_ftruncate(struct ifs_process *process, int fd, off_t size);
+IFS_PUBLIC int ifs_fallocate(struct ifs_process *process, int fd, int mode, off_t offset, off_t length);
+/* F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_SETFD, F_GETFL, F_DUPFD, F_DUPFD_CLOEXEC. */
+IFS_PUBLIC int ifs_fcntl(struct ifs_process *process, int fd, int cmd, unsigned long arg);
+struct ifs_stat {
+	uint64_t size, blocks;
+	uint32_t mode;
+	char name[80];                  /* the target of /proc/self/fd/N */
+};
+IFS_PUBLIC int ifs_fstat(struct ifs_process *process, int fd, struct ifs_stat *out);
+/* MAP_SHARED mappings of memory files: a real host address, valid until munmap, exit or kexec. */
+IFS_PUBLIC int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, int fd,
+			off_t offset, void **out);
+IFS_PUBLIC int ifs_munmap(struct ifs_process *process, void *addr, size_t length);
+IFS_PUBLIC int ifs_mprotect(struct ifs_process *process, void *addr, size_t length, int prot);
+
+/* VmPin and VmLck of /proc/PID/status, in pages. */
+IFS_PUBLIC void ifs_process_get_locked(const struct ifs_process *process, uint64_t *vm_pin,
+				       uint64_t *vm_lck);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/* struct file as handlers see it. */
+#ifndef IOMMUFD_SIM_PROTO_FILE_H
+#define IOMMUFD_SIM_PROTO_FILE_H
+
+#include <iommufd-sim/proto/list.h>
+
+struct file;
+struct mm;
+
+/* All return 0, a count, or -errno. A NULL member means what Linux does without it (noted behind). */
+struct file_operations {
+	const char *name;       /* as in "anon_inode:[name]" or the device's path */
+	void (*release)(struct file *file);
+	long (*ioctl)(struct file *file, unsigned cmd, uva_t arg);              /* -ENOTTY */
+	long (*read)(struct file *file, uva_t to, u64 count, u64 *pos);         /* -EINVAL */
+	long (*write)(struct file *file, uva_t from, u64 count, u64 *pos);      /* -EINVAL */
+	long (*llseek)(struct file *file, s64 offset, int whence);              /* -ESPIPE */
+	unsigned (*poll)(struct file *file);            /* POLLIN | POLLOUT | RDNORM | WRNORM */
+	int (*truncate)(struct file *file, u64 size);                           /* -EINVAL */
+	int (*fallocate)(struct file *file, int mode, u64 offset, u64 length);  /* -EOPNOTSUPP */
+	int (*add_seals)(struct file *file, unsigned seals);                    /* -EINVAL */
+	int (*get_seals)(struct file *file);                                    /* -EINVAL */
+	/*
+	 * Mapping a file: make [offset, offset + length) present and append its frames to @runs
+	 * (struct pfn_runs, lib/mm). mmap_check says whether the mapping may be made: @may_write
+	 * comes back false if it may never become writable.
+	 */
+	int (*mmap_check)(struct file *file, u64 offset, u64 length, int prot, int flags,
+			  bool *may_write);             /* -ENODEV */
+	int (*mmap_frames)(struct file *file, u64 offset, u64 length, void *runs);
+	void (*mmap_change)(struct file *file, int delta, bool may_write);     /* mappings came or went */
+	void (*stat)(struct file *file, u64 *size, u32 *mode, u64 *blocks);
+};
+
+#define FMODE_READ 1u
+#define FMODE_WRITE 2u
+
+struct file {
+	const struct file_operations *f_op;
+	void *private_data;
+	u64 f_pos;
+	unsigned f_flags;       /* O_* */
+	unsigned f_mode;        /* FMODE_* */
+	u32 f_count;            /* references */
+	u32 rsv;
+	struct file_system *fs;
+	struct list_head fs_node;
+	char name[80];          /* what readlink of /proc/self/fd/N shows */
+};
+
+IFS_PUBLIC struct file *ifs_get_file(struct file *file);
+IFS_PUBLIC void ifs_fput(struct file *file);
+/* Of the current task's process. fget() NULL: not open. */
+IFS_PUBLIC struct file *ifs_fget(int fd);
+IFS_PUBLIC int ifs_get_unused_fd_flags(unsigned flags);
+IFS_PUBLIC void ifs_put_unused_fd(int fd);
+IFS_PUBLIC void ifs_fd_install(int fd, struct file *file);
+IFS_PUBLIC int ifs_anon_inode_getfile(const char *name, const struct file_operations *ops,
+				      void *private_data, unsigned flags, struct file **out);
+/* mm/memfd.c: the seals, or -EINVAL for what cannot have any. */
+IFS_PUBLIC int ifs_memfd_get_seals(struct file *file);
+
+#define get_file ifs_get_file
+#define fput ifs_fput
+#define fget ifs_fget
+#define get_unused_fd_flags ifs_get_unused_fd_flags
+#define put_unused_fd ifs_put_unused_fd
+#define fd_install ifs_fd_install
+#define memfd_get_seals ifs_memfd_get_seals
+#define file_inode_id(file) ((unsigned long)(file)->private_data)
+
+#define F_SEAL_SEAL 0x0001
+#define F_SEAL_SHRINK 0x0002
+#define F_SEAL_GROW 0x0004
+#define F_SEAL_WRITE 0x0008
+#define F_SEAL_FUTURE_WRITE 0x0010
+#define F_SEAL_EXEC 0x0020
+
+#endif

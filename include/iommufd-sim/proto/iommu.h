@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * The IOMMU core for prototypes, with Linux's names (include/linux/iommu.h, drivers/iommu/iommu.c,
+ * generic_pt): devices, groups, domains, mapping, DMA ownership, table pages.
+ */
+#ifndef IOMMUFD_SIM_PROTO_IOMMU_H
+#define IOMMUFD_SIM_PROTO_IOMMU_H
+
+#include <iommufd-sim/proto/list.h>
+#include <iommufd-sim/proto/lock.h>
+
+struct device;
+struct iommu_device;
+struct iommu_domain;
+struct iommu_group;
+struct ifs_device;
+
+#define IOMMU_READ (1 << 0)
+#define IOMMU_WRITE (1 << 1)
+#define IOMMU_CACHE (1 << 2)
+#define IOMMU_NOEXEC (1 << 3)
+#define IOMMU_MMIO (1 << 4)
+
+/* iommu_domain_alloc_paging_flags() flags: HWPT_ALLOC's. */
+#define IOMMU_HWPT_ALLOC_NEST_PARENT (1u << 0)
+#define IOMMU_HWPT_ALLOC_DIRTY_TRACKING (1u << 1)
+
+#define IOMMU_DOMAIN_BLOCKED 0u
+#define IOMMU_DOMAIN_IDENTITY 1u
+#define IOMMU_DOMAIN_UNMANAGED 2u
+
+struct iommu_domain_geometry {
+	iova_t aperture_start, aperture_end;    /* end is inclusive, as in Linux */
+	bool force_aperture;
+};
+
+/* Which page-table format a domain's tables have (sim/pt_formats.h). */
+enum iommu_pt_format { IOMMU_PT_VTDSS, IOMMU_PT_X86_64 };
+
+/*
+ * One set of tables. Everything a restore needs to read them again: PT_ADDRESS of the top table, its
+ * level, format, width, features.
+ */
+struct pt_iommu {
+	pa_t top_pa;
+	u8 top_level;           /* 3: a 4-level table */
+	u8 format;              /* enum iommu_pt_format */
+	u8 max_vasz_lg2;        /* 48 */
+	u8 sign_extend;
+	u64 nr_table_pages;
+};
+
+struct iommu_domain {
+	u32 type;
+	u32 dma_space;          /* the checker's space that devices attached here are bound to */
+	struct iommu_device *iommu;     /* the unit it was allocated for; others are incompatible */
+	u64 pgsize_bitmap;
+	struct iommu_domain_geometry geometry;
+	bool dirty_ops;         /* can track dirty */
+	bool dirty_tracking;    /* does */
+	struct pt_iommu pt;
+	u32 did;                /* the domain id tagged in context entries and the IOTLB, 0 = none yet */
+	u32 nr_attached;        /* devices */
+	struct list_head list;  /* all domains of the core */
+	/* Of a design: what preserving this domain left behind, NULL if it is not preserved. */
+	void *preserved_state;
+	void *restored_from;    /* a domain adopted from the previous kernel; the design's record of it */
+	void *handle;           /* the owner's: iommufd's hwpt */
+};
+
+struct iommu_group {
+	u32 id;
+	struct mutex mutex;
+	struct list_head devices;       /* struct device.group_node */
+	struct iommu_domain *domain;    /* what its devices are attached to */
+	void *owner;            /* who claimed DMA, NULL: the default domain's users */
+	u32 owner_cnt;
+};
+
+struct device {
+	char name[16];          /* "0000:01:00.0" */
+	u16 segment, bdf;
+	struct ifs_device *hw;
+	struct iommu_device *iommu;
+	struct iommu_group *group;
+	struct list_head group_node, list;
+	/* Of a design: preserved by it (old kernel) / adopted from the previous one (new kernel). */
+	void *preserved_state;
+	void *restored_state;
+	void *driver_data;      /* vfio's */
+};
+
+/* One IOMMU unit. */
+struct iommu_device {
+	u32 unit;
+	pa_t base_pa;           /* of its registers: the identity that crosses kexec */
+	struct iommu_hw *hw;
+	struct mutex lock;      /* root and context tables */
+	pa_t root_pa;
+	u64 *did_bitmap;
+	u32 nr_dids;
+	struct list_head list;
+	void *preserved_state;  /* of a design */
+	bool adopted;           /* root table taken over from the previous kernel */
+};
+
+/* Paging domain for the unit @dev sits behind. ERR_PTR: -EOPNOTSUPP (flags), -ENOMEM. */
+IFS_PUBLIC struct iommu_domain *ifs_iommu_domain_alloc_paging_flags(struct device *dev, u32 flags);
+IFS_PUBLIC void ifs_iommu_domain_free(struct iommu_domain *domain);
+/*
+ * Errors as generic_pt gives them: -EINVAL (no permission), -ERANGE, -ENXIO (alignment), -EOVERFLOW,
+ * -EADDRINUSE, -ENOMEM. On error everything mapped by this call is unmapped again.
+ */
+IFS_PUBLIC int ifs_iommu_map(struct iommu_domain *domain, iova_t iova, pa_t paddr, u64 size, int prot,
+			     gfp_t gfp);
+/* Returns bytes unmapped; includes the IOTLB flush. Stops at the first hole. */
+IFS_PUBLIC u64 ifs_iommu_unmap(struct iommu_domain *domain, iova_t iova, u64 size);
+IFS_PUBLIC pa_t ifs_iommu_iova_to_phys(struct iommu_domain *domain, iova_t iova);
+/* Calls @fn for each dirty leaf in the range; cleans (and flushes) unless @no_clear. */
+IFS_PUBLIC int ifs_iommu_read_and_clear_dirty(struct iommu_domain *domain, iova_t iova, u64 size,
+					      bool no_clear,
+					      void (*fn)(void *ctx, iova_t iova, u64 length),
+					      void *ctx);
+IFS_PUBLIC int ifs_iommu_set_dirty_tracking(struct iommu_domain *domain, bool enable);
+
+/* All devices of the group. -EINVAL: incompatible domain; -EBUSY: group in other use; -ENOMEM. */
+IFS_PUBLIC int ifs_iommu_attach_group(struct iommu_domain *domain, struct iommu_group *group);
+/* Hitless: every device moves from its domain to @domain in one step (a single entry write). */
+IFS_PUBLIC int ifs_iommu_replace_group(struct iommu_domain *domain, struct iommu_group *group);
+/* Back to blocking while owned. Never fails. */
+IFS_PUBLIC void ifs_iommu_detach_group(struct iommu_domain *domain, struct iommu_group *group);
+/* -EPERM: another owner; -EBUSY: in use by the DMA API. */
+IFS_PUBLIC int ifs_iommu_device_claim_dma_owner(struct device *dev, void *owner);
+IFS_PUBLIC void ifs_iommu_device_release_dma_owner(struct device *dev);
+/* Reported, context entry cleared: a device that cannot be restored costs only itself. */
+IFS_PUBLIC void ifs_iommu_block_device(struct device *dev, const char *why);
+
+/* The live update side of tables: collect, preserve, adopt. All per table page, none per mapping. */
+/* Calls @fn for the top table and every lower one; first nonzero return stops and is returned. */
+IFS_PUBLIC int ifs_pt_for_each_table(const struct pt_iommu *pt, int (*fn)(void *ctx, pa_t table_pa),
+				     void *ctx);
+/*
+ * Calls @fn for each maximal run of leaves that is contiguous in iova and pa and equal in
+ * permissions. Reads tables as input: -EINVAL for reserved bits, addresses outside RAM (unless a
+ * process window), loops.
+ */
+IFS_PUBLIC int ifs_pt_for_each_leaf(const struct pt_iommu *pt,
+				    int (*fn)(void *ctx, iova_t iova, pa_t pa, u64 length, int prot),
+				    void *ctx);
+/* KHO-preserves every table page; undoes its own part on failure. -ENOMEM. */
+IFS_PUBLIC int ifs_pt_preserve(struct pt_iommu *pt);
+IFS_PUBLIC void ifs_pt_unpreserve(struct pt_iommu *pt);
+/*
+ * A domain around live tables of the previous kernel. Checks first and claims after: every table page
+ * must be preserved and unclaimed, every entry well formed. -EINVAL with nothing claimed else. The
+ * domain has @did, no hardware is touched.
+ */
+IFS_PUBLIC int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt, u32 did,
+				      bool dirty_tracking, struct iommu_domain **out);
+/* Attaches what is already live: compares the context entry with @domain and fails with -EINVAL on
+ * any difference instead of trusting it; writes the same bytes again (hitless). */
+IFS_PUBLIC int ifs_iommu_attach_restored(struct iommu_domain *domain, struct device *dev);
+
+/* Root and context tables of a unit: preserve, and adopt in the next kernel (design's boot hook). */
+IFS_PUBLIC int ifs_iommu_hw_preserve(struct iommu_device *iommu);
+IFS_PUBLIC void ifs_iommu_hw_unpreserve(struct iommu_device *iommu);
+/* Checks that root and context pages are preserved and well formed. -EINVAL: nothing adopted. */
+IFS_PUBLIC int ifs_iommu_hw_adopt(struct iommu_device *iommu, pa_t root_pa);
+/* -EBUSY if it is taken. */
+IFS_PUBLIC int ifs_iommu_did_reserve(struct iommu_device *iommu, u32 did);
+
+/* NULL past the end. By segment and BDF. */
+IFS_PUBLIC struct device *ifs_iommu_find_device(u16 segment, u16 bdf);
+IFS_PUBLIC struct device *ifs_iommu_device_at(unsigned index);
+IFS_PUBLIC struct iommu_device *ifs_iommu_unit_at(unsigned index);
+
+#ifndef IFS_PROTO_NO_IOMMU_NAMES
+#define iommu_domain_alloc_paging_flags ifs_iommu_domain_alloc_paging_flags
+#define iommu_domain_free ifs_iommu_domain_free
+#define iommu_map ifs_iommu_map
+#define iommu_unmap ifs_iommu_unmap
+#define iommu_iova_to_phys ifs_iommu_iova_to_phys
+#define iommu_read_and_clear_dirty ifs_iommu_read_and_clear_dirty
+#define iommu_set_dirty_tracking ifs_iommu_set_dirty_tracking
+#define iommu_attach_group ifs_iommu_attach_group
+#define iommu_replace_group ifs_iommu_replace_group
+#define iommu_detach_group ifs_iommu_detach_group
+#define iommu_device_claim_dma_owner ifs_iommu_device_claim_dma_owner
+#define iommu_device_release_dma_owner ifs_iommu_device_release_dma_owner
+#define iommu_block_device ifs_iommu_block_device
+#define pt_for_each_table ifs_pt_for_each_table
+#define pt_for_each_leaf ifs_pt_for_each_leaf
+#define pt_preserve ifs_pt_preserve
+#define pt_unpreserve ifs_pt_unpreserve
+#define iommu_domain_adopt ifs_iommu_domain_adopt
+#define iommu_attach_restored ifs_iommu_attach_restored
+#define iommu_hw_preserve ifs_iommu_hw_preserve
+#define iommu_hw_unpreserve ifs_iommu_hw_unpreserve
+#define iommu_hw_adopt ifs_iommu_hw_adopt
+#define iommu_did_reserve ifs_iommu_did_reserve
+#define iommu_find_device ifs_iommu_find_device
+#define iommu_device_at ifs_iommu_device_at
+#define iommu_unit_at ifs_iommu_unit_at
+#endif
+
+#endif

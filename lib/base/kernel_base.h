@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * What every layer of one kernel stands on, and the registry through which code written in Linux's
+ * style (no context argument: kzalloc(), kho_alloc_preserve(), liveupdate_register_*()) finds its
+ * kernel. struct kernel (lib/kernel/) starts with this structure; lower layers know only this much.
+ *
+ * current is the one piece of per-thread state in the project. On hardware it is a CPU register; here
+ * it is a thread-local pointer, set when a system call enters a kernel and restored when it leaves.
+ */
+#ifndef LIB_BASE_KERNEL_BASE_H
+#define LIB_BASE_KERNEL_BASE_H
+
+#include "lib/base/fail_point.h"
+#include "lib/base/kheap.h"
+#include "lib/base/lockdep.h"
+
+struct ifs_machine;
+struct phys_mem;
+struct page_alloc;
+struct kho;
+struct luo;
+struct file_system;
+struct iommu_core;
+struct iommufd_module;
+struct ifs_design;
+struct sched_ops;
+
+struct kernel_base {
+	struct kheap heap;
+	struct fail_point fail;
+	struct lockdep lockdep;
+	struct ifs_machine *machine;
+	struct phys_mem *mem;
+	bool panicked;          /* every later system call fails with -EIO */
+	const struct sched_ops *sched;  /* the explorer, or NULL: run to completion */
+
+	/* Set by each layer's init, in boot order; NULL before. For the proto/ calls only. */
+	struct page_alloc *page_alloc;
+	struct kho *kho;
+	struct luo *luo;
+	struct file_system *fs;
+	struct iommu_core *iommu;
+	struct iommufd_module *iommufd;
+	const struct ifs_design *design;
+	void *design_data;      /* of the design's own, kernel-wide */
+};
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Which class of lock was ever taken while which other was held. One graph per kernel; a new edge is
+ * checked for a cycle once, so that the common case is one bit test.
+ */
+#ifndef LIB_BASE_LOCKDEP_H
+#define LIB_BASE_LOCKDEP_H
+
+#include <iommufd-sim/proto/lock.h>
+
+#define LOCKDEP_CLASSES 192     /* more classes than the code has: the table may not overflow silently */
+
+struct lockdep {
+	u16 gen;                /* differs for each kernel, so that stale class ids are noticed */
+	u16 nr_classes;
+	const char *names[LOCKDEP_CLASSES];
+	u64 after[LOCKDEP_CLASSES][LOCKDEP_CLASSES / 64];      /* bit: taken while row was held */
+};
+
+struct kernel_base;
+void lockdep_init(struct lockdep *dep, u16 gen);
+/* The class of a lock (registering it on first sight). */
+u16 lockdep_class(struct lockdep *dep, struct lock_dep *lock);
+/* Records "next taken while held is held". False: that closes a cycle (reported by the caller). */
+bool lockdep_add_edge(struct lockdep *dep, u16 held, u16 next);
+
+#endif

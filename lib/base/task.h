@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Tasks: who runs in the kernel. Every system call is run as one, and so are boot and kexec. A task
+ * knows its kernel, its process's memory and credentials, and the locks it holds.
+ *
+ * By default a task runs to completion. An explorer can install sched_ops: point() is then called at
+ * every lock operation and marked place, wait() when a lock is held by another task.
+ */
+#ifndef LIB_BASE_TASK_H
+#define LIB_BASE_TASK_H
+
+#include <iommufd-sim/proto/lock.h>
+
+#include "lib/base/kernel_base.h"
+
+struct mm;                      /* lib/mm/user_mem.h */
+struct files;                   /* lib/fs/file.h */
+
+#define TASK_MAX_LOCKS 48
+
+enum held_mode { HELD_MUTEX, HELD_READ, HELD_WRITE, HELD_SPIN };
+
+struct held_lock {
+	void *lock;
+	u16 class_id;
+	u8 mode;
+};
+
+/* What permission checks look at. */
+struct cred {
+	u32 uid;
+	bool cap_ipc_lock, cap_sys_resource, cap_sys_rawio, cap_sys_boot;
+};
+
+struct task {
+	struct kernel_base *kernel;
+	const char *name;       /* the system call, or "boot", "kexec" */
+	u32 pid;
+	struct mm *mm;          /* NULL for kernel tasks */
+	struct files *files;    /* NULL for kernel tasks */
+	const struct cred *cred;
+	u32 atomic_depth;       /* spinlocks held */
+	u32 nr_held;
+	struct held_lock held[TASK_MAX_LOCKS];
+	struct task *outer;     /* what current was before (a call made by a kernel task) */
+};
+
+struct sched_ops {
+	void (*point)(struct task *task, const char *what, const void *object);
+	void (*wait)(struct task *task, const char *what, const void *lock);
+};
+
+struct task *ifs_current(void);
+#define current ifs_current()
+
+/* Makes @task current; task_leave() checks that it holds no lock and restores the former one. */
+void task_enter(struct task *task, struct kernel_base *kernel, const char *name);
+void task_leave(struct task *task);
+/* A place where another task, or DMA, may run. */
+void sched_point(const char *what, const void *object);
+
+#endif

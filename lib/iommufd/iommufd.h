@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/* iommufd as boot sees it: the /dev/iommu node and its module. */
+#ifndef LIB_IOMMUFD_IOMMUFD_H
+#define LIB_IOMMUFD_IOMMUFD_H
+
+#include <iommufd-sim/proto/design.h>
+
+#include "lib/base/kernel_base.h"
+
+extern const struct module iommufd_module_owner;
+
+/* Registers /dev/iommu, then the design's module_init. */
+int iommufd_init(struct kernel_base *kernel);
+void iommufd_exit(struct kernel_base *kernel);
+u64 iommufd_nr_objects(struct kernel_base *kernel);
+const char *iommufd_check(struct kernel_base *kernel);
+
+/* For lib/vfio/: Linux's in-kernel device API (drivers/iommu/iommufd/device.c). */
+int iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev, u32 *id,
+			struct iommufd_device **out);
+void iommufd_device_unbind(struct iommufd_device *idev);
+int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id);
+int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id);
+void iommufd_device_detach(struct iommufd_device *idev);
+
+#endif
