@@ -35,10 +35,13 @@ struct ifs_kernel_config {
 	uint32_t memfd_folio_order;     /* 0 (default), 9: 2 MiB folios, 18: 1 GiB */
 	uint32_t memfd_noexec;          /* sysctl vm.memfd_noexec, default 0 */
 	const char *release;            /* uname -r, default "7.3.0-rc7" */
+	/* As ifs_kernel_fail_nth(), armed before the first allocation of the boot itself. */
+	uint64_t fail_nth;
+	bool fail_forever;
 };
 
 /*
- * Boots. NULL with @error: -ENOMEM, -EINVAL (config), or a fatal state left by the previous kernel
+ * Boots; @config NULL means all defaults. NULL with @error: -ENOMEM, -EINVAL (config), or a fatal state left by the previous kernel
  * (what Linux panics on): @error->code is ENOTRECOVERABLE and the text says what was refused.
  * Damage confined to one device is no failure: see ifs_kernel_boot_log() and the machine's reports.
  */

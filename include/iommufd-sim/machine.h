@@ -46,7 +46,10 @@ struct ifs_machine_config {
 	uint64_t seed;                  /* of everything random in devices; default 1 */
 };
 
-/* A new machine, just powered on, or NULL with @error (may be NULL) filled. */
+/*
+ * A new machine, just powered on, or NULL with @error (may be NULL) filled. @config NULL means all
+ * defaults.
+ */
 IFS_PUBLIC struct ifs_machine *ifs_machine_new(const struct ifs_machine_config *config,
 					       struct ifs_error *error);
 /*

@@ -36,7 +36,10 @@ struct ifs_process_config {
 	uint32_t rlimit_nofile;         /* default 1024 */
 };
 
-/* A new process with an empty descriptor table. NULL: out of memory or injected failure. */
+/*
+ * A new process with an empty descriptor table; @config NULL means root with default limits. NULL: out
+ * of memory or injected failure.
+ */
 IFS_PUBLIC struct ifs_process *ifs_process_new(struct ifs_kernel *kernel,
 					       const struct ifs_process_config *config);
 /* fork(2): shares every open description; address space and descriptor table are copies. NULL: no memory. */
