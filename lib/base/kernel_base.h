@@ -13,6 +13,7 @@
 #include "lib/base/fail_point.h"
 #include "lib/base/kheap.h"
 #include "lib/base/lockdep.h"
+#include "sim/report.h"
 
 struct ifs_machine;
 struct phys_mem;
@@ -31,6 +32,8 @@ struct kernel_base {
 	struct lockdep lockdep;
 	struct ifs_machine *machine;
 	struct phys_mem *mem;
+	u64 nr_reports;         /* raised by this kernel, whether or not a machine keeps them */
+	u32 last_rule;
 	bool panicked;          /* every later system call fails with -EIO */
 	const struct sched_ops *sched;  /* the explorer, or NULL: run to completion */
 
@@ -44,5 +47,9 @@ struct kernel_base {
 	const struct ifs_design *design;
 	void *design_data;      /* of the design's own, kernel-wide */
 };
+
+/* Raises a report of this kernel's. Without a machine (unit tests) it is only counted. */
+void kernel_report(struct kernel_base *kernel, enum ifs_rule rule, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

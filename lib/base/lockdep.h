@@ -9,19 +9,27 @@
 #include <iommufd-sim/proto/lock.h>
 
 #define LOCKDEP_CLASSES 192     /* more classes than the code has: the table may not overflow silently */
+#define LOCKDEP_CACHE 128
 
 struct lockdep {
 	u16 gen;                /* differs for each kernel, so that stale class ids are noticed */
 	u16 nr_classes;
+	u8 cache[LOCKDEP_CACHE];        /* by the name's address: 1 + class, 0 = empty */
 	const char *names[LOCKDEP_CLASSES];
 	u64 after[LOCKDEP_CLASSES][LOCKDEP_CLASSES / 64];      /* bit: taken while row was held */
 };
 
 struct kernel_base;
 void lockdep_init(struct lockdep *dep, u16 gen);
-/* The class of a lock (registering it on first sight). */
+/*
+ * The class of a lock, an index into names[] (registering it on first sight). Names are compared by
+ * content: the same lock initialised by one macro in two files is one class.
+ */
 u16 lockdep_class(struct lockdep *dep, struct lock_dep *lock);
-/* Records "next taken while held is held". False: that closes a cycle (reported by the caller). */
+/*
+ * Records "next taken while held is held". False: that closes a cycle (reported by the caller), a
+ * class nested in itself included. Recorded all the same, so each cycle is noticed once.
+ */
 bool lockdep_add_edge(struct lockdep *dep, u16 held, u16 next);
 
 #endif

@@ -8,7 +8,7 @@
  *   - taking a lock this task already holds; releasing one it does not hold
  *   - a cycle in the order in which classes of locks are taken (a class is one init site's name)
  * A violation is reported (rules ATOMIC_SLEEP, LOCK_RECURSION, LOCK_STRANGER, LOCK_ORDER) and the
- * operation goes on. Every operation calls ifs_sched_point(), where an explorer may switch tasks.
+ * operation goes on. Every operation is a point at which an explorer may switch tasks.
  *
  * lockdep_assert_held*() check what a comment would only claim.
  */
@@ -41,7 +41,7 @@ typedef struct spinlock {
 	struct task *owner;
 } spinlock_t;
 
-#define IFS_LOCK_NAME(l) (__FILE__ ":" #l)
+#define IFS_LOCK_NAME(l) (IFS_FILE ":" #l)
 
 IFS_PUBLIC void ifs_mutex_init(struct mutex *m, const char *name);
 IFS_PUBLIC void ifs_mutex_lock(struct mutex *m);
@@ -60,6 +60,8 @@ IFS_PUBLIC void ifs_spin_unlock(spinlock_t *l);
 IFS_PUBLIC void ifs_might_sleep(const char *where);
 IFS_PUBLIC bool ifs_mutex_is_held(const struct mutex *m);
 IFS_PUBLIC bool ifs_rwsem_is_held(const struct rw_semaphore *s, bool write);
+/* Any kind of lock, in any mode, by this task. */
+IFS_PUBLIC bool ifs_lock_is_held(const void *lock);
 IFS_PUBLIC void ifs_lock_not_held(const char *what, const char *file, int line);
 
 #define mutex_init(m) ifs_mutex_init(m, IFS_LOCK_NAME(m))
@@ -79,10 +81,10 @@ IFS_PUBLIC void ifs_lock_not_held(const char *what, const char *file, int line);
 #define spin_unlock ifs_spin_unlock
 #define might_sleep() ifs_might_sleep(__func__)
 #define lockdep_assert_held(m) \
-	do { if (!ifs_mutex_is_held(m)) ifs_lock_not_held(#m, __FILE__, __LINE__); } while (0)
+	do { if (!ifs_lock_is_held(m)) ifs_lock_not_held(#m, IFS_FILE, __LINE__); } while (0)
 #define lockdep_assert_held_read(s) do { if (!ifs_rwsem_is_held(s, false)) \
-	ifs_lock_not_held(#s, __FILE__, __LINE__); } while (0)
+	ifs_lock_not_held(#s, IFS_FILE, __LINE__); } while (0)
 #define lockdep_assert_held_write(s) do { if (!ifs_rwsem_is_held(s, true)) \
-	ifs_lock_not_held(#s, __FILE__, __LINE__); } while (0)
+	ifs_lock_not_held(#s, IFS_FILE, __LINE__); } while (0)
 
 #endif

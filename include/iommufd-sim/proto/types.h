@@ -52,6 +52,12 @@ typedef unsigned int gfp_t;
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define IS_ENABLED(x) (x)
+/* The source file's own name: reports must not depend on where the tree was built. */
+#ifdef __FILE_NAME__
+#define IFS_FILE __FILE_NAME__
+#else
+#define IFS_FILE __FILE__
+#endif
 
 #define MAX_ERRNO 4095
 static inline void *ERR_PTR(long error) { return (void *)error; }

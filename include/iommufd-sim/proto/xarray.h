@@ -16,8 +16,12 @@ typedef unsigned xa_mark_t;
 #define XA_MARK_2 2u
 #define XA_MARK_MAX 3u
 #define XA_PRESENT 8u
-#define XA_FLAGS_ALLOC 0u
-#define XA_FLAGS_ALLOC1 1u      /* id allocation starts at 1 */
+#define XA_FLAGS_TRACK_FREE 4u  /* xa_alloc() is allowed; storing NULL keeps the index reserved */
+#define XA_FLAGS_ZERO_BUSY 8u   /* xa_alloc() never gives out index 0 */
+#define XA_FLAGS_ALLOC XA_FLAGS_TRACK_FREE
+#define XA_FLAGS_ALLOC1 (XA_FLAGS_TRACK_FREE | XA_FLAGS_ZERO_BUSY)
+/* What a reserved slot holds; reads give NULL instead. Entries have bits 1:0 clear. */
+#define XA_ZERO_ENTRY ((void *)1030ul)
 
 struct xa_node;
 
@@ -40,7 +44,10 @@ IFS_PUBLIC void ifs_xa_destroy(struct xarray *xa);
 IFS_PUBLIC void *ifs_xa_load(struct xarray *xa, u64 index);
 IFS_PUBLIC void *ifs_xa_store(struct xarray *xa, u64 index, void *entry, gfp_t gfp);
 IFS_PUBLIC void *ifs_xa_erase(struct xarray *xa, u64 index);
-/* As xa_store(), but only if the slot holds @old (NULL: empty); returns what was there. */
+/*
+ * As xa_store(), but only if the slot holds @old; returns what was there. @old NULL means empty,
+ * XA_ZERO_ENTRY reserved: a reserved slot also returns NULL for @old NULL, unchanged, as in Linux.
+ */
 IFS_PUBLIC void *ifs_xa_cmpxchg(struct xarray *xa, u64 index, void *old, void *entry, gfp_t gfp);
 /* 0, -EBUSY (slot taken, also when reserved), -ENOMEM. */
 IFS_PUBLIC int ifs_xa_insert(struct xarray *xa, u64 index, void *entry, gfp_t gfp);
@@ -54,6 +61,8 @@ IFS_PUBLIC void *ifs_xa_find_after(struct xarray *xa, u64 *index, u64 max, xa_ma
 IFS_PUBLIC void ifs_xa_set_mark(struct xarray *xa, u64 index, xa_mark_t mark);
 IFS_PUBLIC void ifs_xa_clear_mark(struct xarray *xa, u64 index, xa_mark_t mark);
 IFS_PUBLIC bool ifs_xa_get_mark(struct xarray *xa, u64 index, xa_mark_t mark);
+/* NULL, or a sentence naming the first invariant broken. */
+IFS_PUBLIC const char *ifs_xa_check(const struct xarray *xa);
 IFS_PUBLIC void *ifs___xa_store(struct xarray *xa, u64 index, void *entry, gfp_t gfp);
 IFS_PUBLIC void *ifs___xa_erase(struct xarray *xa, u64 index);
 IFS_PUBLIC int ifs___xa_insert(struct xarray *xa, u64 index, void *entry, gfp_t gfp);
