@@ -67,4 +67,6 @@ void ifs_printk(const char *format, ...)
 	if (length && text[length - 1] == '\n')
 		text[length - 1] = '\0';
 	sim_log(task->kernel->machine, "%s", text);
+	if (task->kernel->console)
+		task->kernel->console(task->kernel, text);
 }

@@ -36,6 +36,8 @@ struct kernel_base {
 	u32 last_rule;
 	bool panicked;          /* every later system call fails with -EIO */
 	const struct sched_ops *sched;  /* the explorer, or NULL: run to completion */
+	/* Sees each line of the kernel log as it is printed: boot keeps its own. May be NULL. */
+	void (*console)(struct kernel_base *kernel, const char *line);
 
 	/* Set by each layer's init, in boot order; NULL before. For the proto/ calls only. */
 	struct page_alloc *page_alloc;

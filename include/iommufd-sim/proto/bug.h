@@ -12,13 +12,16 @@
 IFS_PUBLIC void ifs_warn(const char *file, int line, const char *what);
 IFS_PUBLIC void ifs_bug(const char *file, int line, const char *what);
 
-#define WARN_ON(cond) ({ bool __w = !!(cond); \
-	if (__builtin_expect(__w, 0)) ifs_warn(IFS_FILE, __LINE__, #cond); __w; })
-#define WARN_ON_ONCE(cond) WARN_ON(cond)
-#define WARN(cond, text) ({ bool __w = !!(cond); \
-	if (__builtin_expect(__w, 0)) ifs_warn(IFS_FILE, __LINE__, text); __w; })
-#define BUG_ON(cond) ({ bool __b = !!(cond); \
-	if (__builtin_expect(__b, 0)) ifs_bug(IFS_FILE, __LINE__, #cond); __b; })
+#define IFS_REPORT_IF(cond, fn, text) ({                            \
+	bool ifs_cond = !!(cond);                                   \
+	if (__builtin_expect(ifs_cond, 0)) {                        \
+		fn(IFS_FILE, __LINE__, text);                       \
+	}                                                           \
+	ifs_cond; })
+#define WARN_ON(cond) IFS_REPORT_IF(cond, ifs_warn, #cond)
+#define WARN_ON_ONCE(cond) IFS_REPORT_IF(cond, ifs_warn, #cond)
+#define WARN(cond, text) IFS_REPORT_IF(cond, ifs_warn, text)
+#define BUG_ON(cond) IFS_REPORT_IF(cond, ifs_bug, #cond)
 
 /* The kernel log: one line, kept in the machine's event log. */
 IFS_PUBLIC void ifs_printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
