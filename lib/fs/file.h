@@ -25,6 +25,8 @@ void fs_unregister(struct file_system *fs, const char *path);
 /* open(2) of a registered path: -ENOENT else. */
 int fs_open(struct file_system *fs, const char *path, unsigned flags, struct file **out);
 u64 fs_nr_files(const struct file_system *fs);         /* open descriptions, for leak checks */
+/* Every open description in the order in which they were made: @after NULL starts, NULL ends. */
+struct file *fs_next_file(const struct file_system *fs, const struct file *after);
 
 /* An anonymous inode file: one reference for the caller. */
 int anon_file_new(struct file_system *fs, const char *name, const struct file_operations *ops,

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * mmap, munmap and mprotect of memory files (mm/mmap.c): checks of the arguments that do not need the
+ * address space, in Linux's order; the rest is lib/mm/.
+ *
+ * Unlike Linux: only shared mappings of files, at an address the simulator chooses. Anonymous memory is
+ * the program's own and needs no system call here.
+ */
+#include "lib/kernel/syscall.h"
+
+#include <sys/mman.h>
+
+static int do_mmap(struct ifs_process *process, struct file *file, size_t length, int prot,
+		   int flags, off_t offset, uva_t *out)
+{
+	const int type = flags & MAP_TYPE;
+
+	if (!length)
+		return -EINVAL;
+	if (length > INT64_MAX - (PAGE_SIZE - 1))
+		return -ENOMEM;
+	if (offset < 0 || ALIGN_UP((u64)length, PAGE_SIZE) > INT64_MAX - (u64)offset)
+		return -EOVERFLOW;
+	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+		return type == MAP_PRIVATE ? -EOPNOTSUPP : -EINVAL;
+	if (flags & MAP_FIXED)
+		return -EOPNOTSUPP;
+	if ((prot & PROT_WRITE) && !(file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	if (!(file->f_mode & FMODE_READ))
+		return -EACCES;
+	if (!file->f_op->mmap_check)
+		return -ENODEV;
+	return mm_mmap_file(process->mm, file, offset, ALIGN_UP((u64)length, PAGE_SIZE), prot, flags,
+			    out);
+}
+
+int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, int fd, off_t offset,
+	     void **out)
+{
+	struct file *file;
+	struct task task;
+	uva_t at = 0;
+	int err = -EBADF;
+
+	if ((u64)offset & ~PAGE_MASK)
+		return -EINVAL;
+	if (flags & MAP_ANONYMOUS)
+		return -EOPNOTSUPP;
+	if (!syscall_enter(&task, process, "mmap"))
+		return -EIO;
+	file = files_get(process->files, fd);
+	if (file) {
+		err = do_mmap(process, file, length, prot, flags, offset, &at);
+		fput(file);
+	}
+	syscall_leave(&task, process);
+	if (!err)
+		*out = (void *)(uintptr_t)at;
+	return err;
+}
+
+static bool user_range_ok(uva_t start, u64 *length)
+{
+	u64 end;
+
+	if (start & ~PAGE_MASK || !*length || *length > -PAGE_SIZE)
+		return false;
+	*length = ALIGN_UP(*length, PAGE_SIZE);
+	return !check_add_overflow(start, *length, &end);
+}
+
+int ifs_munmap(struct ifs_process *process, void *addr, size_t length)
+{
+	u64 bytes = length;
+	struct task task;
+	int err;
+
+	if (!user_range_ok((uintptr_t)addr, &bytes))
+		return -EINVAL;
+	if (!syscall_enter(&task, process, "munmap"))
+		return -EIO;
+	err = mm_munmap(process->mm, (uintptr_t)addr, bytes);
+	syscall_leave(&task, process);
+	return err;
+}
+
+int ifs_mprotect(struct ifs_process *process, void *addr, size_t length, int prot)
+{
+	u64 bytes = length;
+	struct task task;
+	int err;
+
+	if ((uintptr_t)addr & ~PAGE_MASK)
+		return -EINVAL;
+	if (!length)
+		return 0;
+	if (!user_range_ok((uintptr_t)addr, &bytes))
+		return -ENOMEM;
+	if (!syscall_enter(&task, process, "mprotect"))
+		return -EIO;
+	err = mm_mprotect(process->mm, (uintptr_t)addr, bytes, prot);
+	syscall_leave(&task, process);
+	return err;
+}
