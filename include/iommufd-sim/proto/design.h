@@ -72,6 +72,14 @@ struct ifs_design {
 	int (*bind_gate)(struct vfio_device *vdev, struct iommufd_ctx *ictx);
 	/* A bind of a restored device succeeded. -errno undoes the bind. */
 	int (*bound)(struct vfio_device *vdev, struct iommufd_device *idev);
+	/* The HWPT an attach or replace is about to enter (after attach_gate, under the group's lock). */
+	int (*attach_to_gate)(struct iommufd_device *idev, struct iommufd_hw_pagetable *hwpt);
+	/*
+	 * LUO, under the session's mutex: a file of an incoming session has just been retrieved, nobody
+	 * has seen it yet and LUO holds a reference until the session is finished. Cannot fail.
+	 */
+	void (*file_retrieved)(void *kernel_data, struct liveupdate_session *session, u64 token,
+			       struct file *file);
 };
 
 /* The two that come with the library. */

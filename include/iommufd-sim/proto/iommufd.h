@@ -81,7 +81,7 @@ struct iommufd_hwpt_paging {
 	struct list_head hwpt_item;     /* on ioas->hwpt_list */
 	/* Of a design. */
 	bool lu_preserve;
-	u32 lu_token;
+	u64 lu_token;
 	void *design_data;
 };
 

@@ -94,6 +94,11 @@ IFS_PUBLIC int ifs_liveupdate_get_file_incoming(struct liveupdate_session *s, u6
 						struct file **file);
 /* The name of a session: 1 to 63 bytes, for reports and ownership. */
 IFS_PUBLIC const char *ifs_liveupdate_session_name(const struct liveupdate_session *s);
+/*
+ * Unlike Linux: can_finish() may ask whether it is the FINISH ioctl that wants to know, or the implicit
+ * finish because the last descriptor of the session is gone (true) and nobody can try again.
+ */
+IFS_PUBLIC bool ifs_liveupdate_session_is_closing(const struct liveupdate_session *s);
 IFS_PUBLIC bool ifs_try_module_get(const struct module *module);
 IFS_PUBLIC void ifs_module_put(const struct module *module);
 IFS_PUBLIC u32 ifs_module_refcount(const struct module *module);
@@ -110,6 +115,7 @@ IFS_PUBLIC u32 ifs_module_refcount(const struct module *module);
 #define liveupdate_get_token_outgoing ifs_liveupdate_get_token_outgoing
 #define liveupdate_get_file_incoming ifs_liveupdate_get_file_incoming
 #define liveupdate_session_name ifs_liveupdate_session_name
+#define liveupdate_session_is_closing ifs_liveupdate_session_is_closing
 #define try_module_get ifs_try_module_get
 #define module_put ifs_module_put
 
