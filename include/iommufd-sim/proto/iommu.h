@@ -9,6 +9,8 @@
 #include <iommufd-sim/proto/list.h>
 #include <iommufd-sim/proto/lock.h>
 
+#include <linux/iommufd.h>
+
 struct device;
 struct iommu_device;
 struct iommu_domain;
@@ -21,9 +23,7 @@ struct ifs_device;
 #define IOMMU_NOEXEC (1 << 3)
 #define IOMMU_MMIO (1 << 4)
 
-/* iommu_domain_alloc_paging_flags() flags: HWPT_ALLOC's. */
-#define IOMMU_HWPT_ALLOC_NEST_PARENT (1u << 0)
-#define IOMMU_HWPT_ALLOC_DIRTY_TRACKING (1u << 1)
+/* iommu_domain_alloc_paging_flags() takes HWPT_ALLOC's flags, enum iommufd_hwpt_alloc_flags. */
 
 #define IOMMU_DOMAIN_BLOCKED 0u
 #define IOMMU_DOMAIN_IDENTITY 1u
