@@ -18,6 +18,8 @@
 struct ifs_machine;
 struct phys_mem;
 struct page_alloc;
+struct user_mem;
+struct memfd_config;
 struct kho;
 struct luo;
 struct file_system;
@@ -41,6 +43,8 @@ struct kernel_base {
 
 	/* Set by each layer's init, in boot order; NULL before. For the proto/ calls only. */
 	struct page_alloc *page_alloc;
+	struct user_mem *user_mem;      /* lib/mm: pins, windows, VMAs of files */
+	const struct memfd_config *memfd_config;
 	struct kho *kho;
 	struct luo *luo;
 	struct file_system *fs;

@@ -27,6 +27,9 @@ struct pfn_runs {
 	u32 nr, capacity;
 };
 int pfn_runs_add(struct kheap *heap, struct pfn_runs *runs, pa_t pa, u64 nr_pages); /* merges */
+/* Back to when there were @nr runs, the last with @last_nr_pages pages. */
+void pfn_runs_cut(struct pfn_runs *runs, u32 nr, u64 last_nr_pages);
+u64 pfn_runs_nr_pages(const struct pfn_runs *runs);
 void pfn_runs_deinit(struct kheap *heap, struct pfn_runs *runs);
 /* The frame of page @index, and how many follow it contiguously. */
 pa_t pfn_runs_at(const struct pfn_runs *runs, u64 index, u64 *contiguous);
@@ -61,6 +64,37 @@ int mm_mprotect(struct mm *mm, uva_t start, u64 length, int prot);
  */
 int mm_pin(struct mm *mm, uva_t uva, u64 nr_pages, bool write, struct pfn_runs *runs);
 void mm_unpin(struct mm *mm, uva_t uva, u64 nr_pages, const struct pfn_runs *runs);
+/*
+ * The same for frames whose owner knows them (a memory file's): pinned frames stay alive even if
+ * their owner gives them up meanwhile, and are freed with the last pin. -ENOMEM: nothing is pinned.
+ */
+int frames_pin(struct kernel_base *kernel, const struct pfn_runs *runs);
+void frames_unpin(struct kernel_base *kernel, const struct pfn_runs *runs);
+/* The owner gives up frames of RAM: free, or as soon as nobody pins them. Cannot fail. */
+void frames_release(struct kernel_base *kernel, pa_t pa, u64 nr_pages);
+/* Page pins in the range, counting repeats. */
+u64 frames_nr_pins(struct kernel_base *kernel, pa_t pa, u64 nr_pages);
+/* Page pins of this kernel, counting repeats: RAM and windows. */
+u64 user_mem_nr_pins(struct kernel_base *kernel);
+const char *user_mem_check(struct kernel_base *kernel);
+
+/*
+ * The pages behind [offset, offset + length) of a file's mappings changed (hole punched, truncated,
+ * grown): every address space that maps them follows. @inode is what file_inode_id() names.
+ *
+ * Unlike Linux: there are no page faults. What a mapping shows is made present at once; what lies
+ * beyond the end of the file traps.
+ */
+void unmap_mapping_range(struct kernel_base *kernel, const void *inode, u64 offset, u64 length);
+/*
+ * What all address spaces of a kernel share (pins, windows, charges per user, the VMAs of each file).
+ * Lives as long as the first mm or memory file until the last.
+ */
+int user_mem_get(struct kernel_base *kernel);
+void user_mem_put(struct kernel_base *kernel);
+/* The instant of kexec: host mappings of RAM go, and nothing else: the heap is dropped by others. */
+void user_mem_kexec(struct kernel_base *kernel);
+
 /* Charges after pinning: -ENOMEM over RLIMIT_MEMLOCK. -EINVAL: ACCOUNT_MM on a dead mm. */
 int mm_account(struct mm *mm, enum account_mode mode, u64 nr_pages);
 void mm_unaccount(struct mm *mm, enum account_mode mode, u64 nr_pages);
