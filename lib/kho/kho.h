@@ -51,6 +51,8 @@ int kho_alloc_preserve_pa(struct kho *kho, u64 size, pa_t *pa);
 void kho_unpreserve_free_pa(struct kho *kho, pa_t pa);
 u64 kho_nr_preserved_pages(const struct kho *kho);
 bool kho_is_preserved(struct kho *kho, pa_t pa);
+/* How many pages of (pa, nr_pages) are preserved, with any order, before the first that is not. */
+u64 kho_nr_preserved_from(struct kho *kho, pa_t pa, u64 nr_pages);
 
 /* Restore. The order saved for the head page comes back; -ENOENT if it is not a preserved head. */
 int kho_restore_folio_pa(struct kho *kho, pa_t pa, enum frame_owner owner, unsigned *order);

@@ -190,6 +190,23 @@ bool kho_is_preserved(struct kho *kho, pa_t pa)
 	return preserved_order(kho, pa, 63 - (unsigned)__builtin_clzll(pfns), &order);
 }
 
+u64 kho_nr_preserved_from(struct kho *kho, pa_t pa, u64 nr_pages)
+{
+	unsigned max_order = 63 - (unsigned)__builtin_clzll(phys_mem_bytes(kho->mem) >> PAGE_SHIFT);
+	pa_t end = pa + (nr_pages << PAGE_SHIFT), at = pa;
+	unsigned order;
+
+	/* Folios of one order follow each other: one lookup of the order, then whole words of keys. */
+	while (at < end && preserved_order(kho, at, max_order, &order)) {
+		u64 first = kho_encode_radix_key(at, order);
+		u64 last = kho_encode_radix_key(end - 1, order);
+
+		at = ALIGN_DOWN(at, PAGE_SIZE << order) +
+		     (kho_radix_nr_set_from(&kho->radix, first, last) << order << PAGE_SHIFT);
+	}
+	return (min(at, end) - pa) >> PAGE_SHIFT;
+}
+
 u64 kho_nr_preserved_pages(const struct kho *kho)
 {
 	return kho->nr_preserved;

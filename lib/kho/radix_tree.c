@@ -253,3 +253,29 @@ bool kho_radix_has_key(struct kho_radix_tree *tree, u64 key)
 	mutex_unlock(&tree->lock);
 	return set;
 }
+
+u64 kho_radix_nr_set_from(struct kho_radix_tree *tree, u64 first, u64 last)
+{
+	u64 nr = 0;
+
+	if (!tree->root || last >> KHO_KEY_WIDTH)
+		return 0;
+	mutex_lock(&tree->lock);
+	for (u64 key = first; key <= last;) {
+		pa_t leaf = radix_leaf(tree, key, NULL);
+		const u64 *words = leaf ? radix_node(tree, leaf) : NULL;
+		u64 bit = key & (LEAF_KEYS - 1);
+		u64 clear, run;
+
+		if (!words)
+			break;
+		clear = ~words[bit / 64] >> bit % 64;
+		run = min(clear ? (u64)__builtin_ctzll(clear) : 64 - bit % 64, last - key + 1);
+		nr += run;
+		key += run;
+		if (clear && run < 64 - bit % 64)
+			break;
+	}
+	mutex_unlock(&tree->lock);
+	return nr;
+}

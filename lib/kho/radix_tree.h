@@ -49,6 +49,8 @@ u64 kho_radix_set(struct kho_radix_tree *tree, u64 first, u64 last);   /* how ma
 int kho_radix_add_key(struct kho_radix_tree *tree, u64 key);
 u64 kho_radix_del_keys(struct kho_radix_tree *tree, u64 first, u64 last);      /* how many were set */
 bool kho_radix_has_key(struct kho_radix_tree *tree, u64 key);
+/* How many keys from @first on are set without a gap, up to @last. */
+u64 kho_radix_nr_set_from(struct kho_radix_tree *tree, u64 first, u64 last);
 
 struct kho_radix_walk_cb {
 	int (*node)(void *ctx, pa_t pa);                /* may be NULL; before its content */
