@@ -27,6 +27,8 @@ void machine_set_boot_params(struct ifs_machine *machine, const struct machine_b
  */
 void machine_kexec(struct ifs_machine *machine);
 u32 machine_boot_count(const struct ifs_machine *machine);
+/* The format of the page tables that its IOMMUs walk. */
+enum ifs_pt_format machine_pt_format(const struct ifs_machine *machine);
 
 /* PCI enumeration: the devices in order of segment and BDF. NULL past the end. */
 struct ifs_device *machine_device(struct ifs_machine *machine, unsigned index);

@@ -61,6 +61,7 @@ struct iommu_domain {
 	struct pt_iommu pt;
 	u32 did;                /* the domain id tagged in context entries and the IOTLB, 0 = none yet */
 	u32 nr_attached;        /* devices */
+	bool holder_gone;       /* iommu_domain_free() was called; goes with the last device */
 	struct list_head list;  /* all domains of the core */
 	/* Of a design: what preserving this domain left behind, NULL if it is not preserved. */
 	void *preserved_state;

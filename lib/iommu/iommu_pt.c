@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * What all page-table formats have in common: geometry, range validation, the choice of page size
+ * (drivers/iommu/generic_pt/pt_iter.h, iommu_pt.h). Sizes are chosen greedily: at each step the largest
+ * supported page that fits and to which both addresses are aligned.
+ *
+ * Left out: growing the top (AMDv1), contiguous entries, 3 and 5 levels: every table here has 4.
+ */
+#include "lib/iommu/iommu_pt.h"
+
+#include <assert.h>
+
+#include "sim/phys_mem.h"
+
+#define PT_TOP_LEVEL 3
+#define PT_MAX_VASZ_LG2 48
+
+const struct pt_ops *pt_ops_of(const struct pt_iommu *pt)
+{
+	switch (pt->format) {
+	case IOMMU_PT_VTDSS:
+		return &pt_vtdss_ops;
+	case IOMMU_PT_X86_64:
+		return &pt_x86_64_ops;
+	}
+	return NULL;
+}
+
+void pt_ctx_init(struct pt_ctx *ctx, struct kernel_base *kernel, const struct pt_iommu *pt)
+{
+	const struct pt_ops *ops = pt_ops_of(pt);
+
+	*ctx = (struct pt_ctx){
+		.kernel = kernel,
+		.pt = (struct pt_iommu *)pt,
+		.pgsize_bitmap = ops ? ops->pgsize_bitmap : 0,
+		.ram_bytes = phys_mem_bytes(kernel->mem),
+	};
+	ctx->ram = phys_mem_ptr(kernel->mem, 0, ctx->ram_bytes);
+	assert(ctx->ram);
+}
+
+int pt_init(struct kernel_base *kernel, struct pt_iommu *pt, enum iommu_pt_format format)
+{
+	pa_t top_pa;
+	int ret = iommu_pages_alloc(kernel, &top_pa);
+
+	if (ret)
+		return ret;
+	*pt = (struct pt_iommu){
+		.top_pa = top_pa,
+		.top_level = PT_TOP_LEVEL,
+		.format = format,
+		.max_vasz_lg2 = PT_MAX_VASZ_LG2,
+		.nr_table_pages = 1,
+	};
+	pt->sign_extend = pt_ops_of(pt)->sign_extend;
+	return 0;
+}
+
+bool pt_geometry_ok(const struct pt_iommu *pt)
+{
+	const struct pt_ops *ops = pt_ops_of(pt);
+
+	return ops && pt->top_level == PT_TOP_LEVEL && pt->max_vasz_lg2 == PT_MAX_VASZ_LG2 &&
+	       pt->sign_extend == ops->sign_extend && IS_ALIGNED(pt->top_pa, PAGE_SIZE);
+}
+
+void pt_aperture(const struct pt_iommu *pt, struct iommu_domain_geometry *out)
+{
+	/* With sign extension there are two halves; only the lower one is offered. */
+	unsigned lg2 = pt->max_vasz_lg2 - (pt->sign_extend ? 1 : 0);
+
+	*out = (struct iommu_domain_geometry){
+		.aperture_start = 0,
+		.aperture_end = BIT_ULL(lg2) - 1,
+		.force_aperture = true,
+	};
+}
+
+int pt_range_last(iova_t va, u64 length, iova_t *last)
+{
+	if (!length)
+		return -EINVAL;
+	if (check_add_overflow(va, length - 1, last))
+		return -EOVERFLOW;
+	return 0;
+}
+
+/*
+ * With sign extension only the start decides which half is meant: a range that starts in the lower half
+ * may run past its end (and then aliases the upper half). Linux accepts it, and so do we.
+ */
+int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last)
+{
+	unsigned vasz = pt->max_vasz_lg2;
+	u64 prefix = 0;
+
+	if (pt->sign_extend && va >> (vasz - 1))
+		prefix = ~0ull >> vasz;
+	return va >> vasz == prefix && last >> vasz == prefix ? 0 : -ERANGE;
+}
+
+unsigned pt_best_pgsize_lg2(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa)
+{
+	u64 length = last - va + 1;     /* 0: all of 2^64 */
+	u64 fits = pgsize_bitmap;
+
+	if (length)
+		fits &= ~0ull >> __builtin_clzll(length);
+	if (va | oa)
+		fits &= (va | oa) ^ ((va | oa) - 1);    /* up to the lowest bit set */
+	return fits ? 63 - __builtin_clzll(fits) : 0;
+}
+
+u64 pt_pgsize_count(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa, unsigned pgsize_lg2)
+{
+	u64 count = (last - va + 1) >> pgsize_lg2;
+	u64 larger = pgsize_bitmap & ~((2ull << pgsize_lg2) - 1);
+	u64 next = larger & -larger;
+	u64 until_next;
+
+	/* Only where both addresses reach the larger alignment together can a larger page follow. */
+	if (!next || (va ^ oa) & (next - 1))
+		return count;
+	until_next = (next - (va & (next - 1))) >> pgsize_lg2;
+	return min(count, until_next);
+}

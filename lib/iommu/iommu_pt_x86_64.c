@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/* x86_64 first-stage tables: the generic algorithm compiled for one format. */
+#include "lib/iommu/iommu_pt_fmt_x86_64.h"
+
+#include <iommufd-sim/proto/bug.h>
+
+#include "sim/phys_mem.h"
+
+#define FMT(name) x86_64_##name
+#define FMT_DIRTY_OPS false
+#include "lib/iommu/iommu_pt_map.h"
+#include "lib/iommu/iommu_pt_unmap.h"
+#include "lib/iommu/iommu_pt_read.h"
+
+const struct pt_ops pt_x86_64_ops = {
+	.pgsize_bitmap = X86_64_PGSIZES,
+	.dirty_ops = FMT_DIRTY_OPS,
+	.sign_extend = true,
+	.map = FMT(map),
+	.unmap = FMT(unmap),
+	.iova_to_phys = FMT(iova_to_phys),
+	.read_and_clear_dirty = FMT(read_and_clear_dirty),
+	.for_each_table = FMT(for_each_table),
+	.for_each_leaf = FMT(for_each_leaf),
+	.free_tables = FMT(free_tables),
+};
