@@ -70,7 +70,7 @@ IFS_PUBLIC int ifs_fcntl(struct ifs_process *process, int fd, int cmd, unsigned 
 struct ifs_stat {
 	uint64_t size, blocks;
 	uint32_t mode;
-	char name[80];                  /* the target of /proc/self/fd/N */
+	char name[96];                  /* the target of /proc/self/fd/N */
 };
 IFS_PUBLIC int ifs_fstat(struct ifs_process *process, int fd, struct ifs_stat *out);
 /* MAP_SHARED mappings of memory files: a real host address, valid until munmap, exit or kexec. */

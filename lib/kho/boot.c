@@ -15,8 +15,6 @@
 
 #include <stdio.h>
 
-#include <iommufd-sim/proto/bug.h>
-
 #include "lib/kho/handover_fdt.h"
 
 /* N_MEMORY nodes + 2 areas; x86 has at most 1024 nodes. */
@@ -171,10 +169,7 @@ int kho_populate(struct kho *kho, const struct machine_boot_params *params, char
 		err = kho_radix_walk(kho->mem, radix_root, &kho->pool, &cb, reason);
 	if (err) {
 		populate_undo(kho);
-		if (err == -ENOMEM)
-			return err;
-		pr_warn("KHO: disabling KHO revival: %s", reason);
-		return 0;
+		return err == -ENOMEM ? err : 0;
 	}
 	return populate_reserve(kho);
 }

@@ -46,7 +46,7 @@ struct file {
 	u32 rsv;
 	struct file_system *fs;
 	struct list_head fs_node;
-	char name[80];          /* what readlink of /proc/self/fd/N shows */
+	char name[96];          /* what readlink of /proc/self/fd/N shows */
 };
 
 IFS_PUBLIC struct file *ifs_get_file(struct file *file);
