@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Physical memory: RAM in the arena, windows of process memory above it.
+ *
+ * RAM is one mapping; an access is a bounds check and a memcpy. Windows are kept in a range tree
+ * whose values are host addresses, one entry per window; access goes through process_vm_readv() and
+ * process_vm_writev() on ourselves, which fail instead of trapping when the memory has gone.
+ *
+ * Left out: MMIO, and the hole that a PC has below 4 GiB. RAM is [0, ram_bytes).
+ */
+#include "sim/phys_mem.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "sim/machine_internal.h"
+
+/* From here on giving pages back to the host is cheaper than clearing them. */
+#define PUNCH_BYTES (64u * 1024)
+
+static void *window_pool_grow(void *ctx, void *old, size_t old_bytes, size_t bytes)
+{
+	return realloc(old, bytes);
+}
+
+static void window_pool_release(void *ctx, void *pool)
+{
+	free(pool);
+}
+
+void phys_mem_init(struct phys_mem *mem, struct arena *arena)
+{
+	mem->arena = arena;
+	mem->ram_bytes = arena->header.ram_bytes;
+	range_pool_init(&mem->window_pool, NULL, window_pool_grow, window_pool_release);
+	range_tree_init(&mem->windows, &mem->window_pool);
+}
+
+void phys_mem_deinit(struct phys_mem *mem)
+{
+	range_tree_clear(&mem->windows);
+	range_pool_deinit(&mem->window_pool);
+}
+
+struct phys_mem *machine_phys_mem(struct ifs_machine *machine)
+{
+	return &machine->mem;
+}
+
+u64 phys_mem_bytes(const struct phys_mem *mem)
+{
+	return mem->ram_bytes;
+}
+
+void *phys_mem_ptr(struct phys_mem *mem, pa_t pa, u64 length)
+{
+	return ram_ptr(mem, pa, length);
+}
+
+pa_t phys_mem_pa(struct phys_mem *mem, const void *ptr)
+{
+	uintptr_t at = (uintptr_t)ptr, ram = (uintptr_t)mem->arena->ram;
+
+	return at >= ram && at - ram < mem->ram_bytes ? at - ram : ~0ull;
+}
+
+/* Copies between @buf and the window memory at @host: false if the host says it is not there. */
+static bool window_copy(void *host, void *buf, u64 length, bool write)
+{
+	struct iovec remote = { .iov_base = host, .iov_len = length };
+	struct iovec local = { .iov_base = buf, .iov_len = length };
+	ssize_t n;
+
+	n = write ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0)
+		  : process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	return n >= 0 && (u64)n == length;
+}
+
+static bool window_access(struct phys_mem *mem, pa_t pa, u8 *buf, u64 length, bool write)
+{
+	struct range_entry window;
+
+	while (length) {
+		u64 chunk;
+
+		if (!range_tree_lookup(&mem->windows, pa, &window))
+			return false;
+		chunk = min(length, window.last - pa + 1);
+		if (!window_copy((u8 *)(uintptr_t)window.value + (pa - window.start), buf, chunk,
+				 write))
+			return false;
+		pa += chunk;
+		buf += chunk;
+		length -= chunk;
+	}
+	return true;
+}
+
+bool phys_mem_read(struct phys_mem *mem, pa_t pa, void *to, u64 length)
+{
+	const void *from = ram_ptr(mem, pa, length);
+
+	if (from) {
+		memcpy(to, from, length);
+		return true;
+	}
+	return pa >= PHYS_WINDOW_BASE && window_access(mem, pa, to, length, false);
+}
+
+bool phys_mem_write(struct phys_mem *mem, pa_t pa, const void *from, u64 length)
+{
+	void *to = ram_ptr(mem, pa, length);
+
+	if (to) {
+		memcpy(to, from, length);
+		return true;
+	}
+	return pa >= PHYS_WINDOW_BASE && window_access(mem, pa, (u8 *)from, length, true);
+}
+
+/* Gives whole pages of RAM back to the host, which reads as zero afterwards. */
+static bool ram_punch(struct phys_mem *mem, pa_t pa, u64 length)
+{
+	return !fallocate(mem->arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  (off_t)(mem->arena->header.ram_offset + pa), (off_t)length);
+}
+
+void phys_mem_zero(struct phys_mem *mem, pa_t pa, u64 length)
+{
+	u8 *ram = ram_ptr(mem, pa, length);
+	pa_t first = ALIGN_UP(pa, PAGE_SIZE), end = ALIGN_DOWN(pa + length, PAGE_SIZE);
+
+	if (!ram)
+		return;
+	if (length < PUNCH_BYTES || !ram_punch(mem, first, end - first)) {
+		memset(ram, 0, length);
+		return;
+	}
+	memset(ram, 0, first - pa);
+	memset(mem->arena->ram + end, 0, pa + length - end);
+}
+
+void phys_mem_poison(struct phys_mem *mem, pa_t pa, u64 length, u8 byte)
+{
+	u8 *ram = ram_ptr(mem, pa, length);
+	off_t base = (off_t)mem->arena->header.ram_offset, end = base + (off_t)(pa + length);
+	off_t data = base + (off_t)pa, hole;
+
+	if (!ram)
+		return;
+	if (length < PUNCH_BYTES) {     /* small pieces were in use, and asking costs more */
+		memset(ram, byte, length);
+		return;
+	}
+	while ((data = lseek(mem->arena->fd, data, SEEK_DATA)) >= 0 && data < end) {
+		hole = lseek(mem->arena->fd, data, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		memset(mem->arena->ram + (data - base), byte, (size_t)(hole - data));
+		data = hole;
+	}
+}
+
+void *phys_mem_map(struct phys_mem *mem, void *at, pa_t pa, u64 length, bool writable)
+{
+	void *map;
+
+	if (!length || !ram_ptr(mem, pa, length))
+		return NULL;
+	map = mmap(at, length, PROT_READ | (writable ? PROT_WRITE : 0),
+		   MAP_SHARED | MAP_NORESERVE | (at ? MAP_FIXED : 0), mem->arena->fd,
+		   (off_t)(mem->arena->header.ram_offset + pa));
+	return map == MAP_FAILED ? NULL : map;
+}
+
+/* Bytes of the file that the host keeps before RAM: they are state, not memory. */
+static u64 state_resident_bytes(const struct arena *arena)
+{
+	off_t end = (off_t)arena->header.ram_offset, data = 0, hole;
+	u64 bytes = 0;
+
+	while ((data = lseek(arena->fd, data, SEEK_DATA)) >= 0 && data < end) {
+		hole = lseek(arena->fd, data, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		bytes += (u64)(hole - data);
+		data = hole;
+	}
+	return bytes;
+}
+
+u64 phys_mem_resident_bytes(const struct phys_mem *mem)
+{
+	struct stat st;
+	u64 all, state;
+
+	if (fstat(mem->arena->fd, &st) < 0)
+		return 0;
+	all = (u64)st.st_blocks * 512;
+	state = state_resident_bytes(mem->arena);
+	return all > state ? all - state : 0;
+}
+
+bool phys_mem_window_add(struct phys_mem *mem, pa_t pa, u64 length, void *host)
+{
+	if (pa < PHYS_WINDOW_BASE || !length || pa + length - 1 < pa ||
+	    (pa + length - 1) >> PHYS_ADDRESS_BITS)
+		return false;
+	return range_tree_insert(&mem->windows, pa, pa + length - 1, (uintptr_t)host);
+}
+
+void phys_mem_window_remove(struct phys_mem *mem, pa_t pa)
+{
+	range_tree_remove(&mem->windows, pa);
+}
+
+void phys_mem_windows_drop(struct phys_mem *mem)
+{
+	range_tree_clear(&mem->windows);
+}
+
+bool phys_mem_has_window(const struct phys_mem *mem, pa_t pa)
+{
+	struct range_entry window;
+
+	return range_tree_lookup(&mem->windows, pa, &window);
+}
