@@ -155,6 +155,7 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 		.folio_order = config.memfd_folio_order,
 		.sysctl_noexec = config.memfd_noexec,
 	};
+	kernel->base.memfd_config = &kernel->memfd_config;
 	kernel->base.fail = (struct fail_point){ .nth = config.fail_nth, .forever = config.fail_forever };
 	kernel->design_options.register_at_open = switch_on(config.register_at_open, false);
 	return 0;

@@ -13,16 +13,21 @@
 
 #include "lib/iommu/iommu_core.h"
 #include "lib/kernel/kernel.h"
+#include "lib/mm/user_mem.h"
 #include "sim/dma_check.h"
 #include "sim/machine_kernel.h"
 #include "sim/report.h"
 
-/* From here on there is no kernel: only what lies in RAM, and @params to find it. */
+/*
+ * From here on there is no kernel: only what lies in RAM, and @params to find it. Mappings that
+ * processes had are host mappings, which no drop of a heap takes away.
+ */
 static void kernel_vanish(struct ifs_kernel *kernel, const struct machine_boot_params *params)
 {
 	struct ifs_machine *machine = kernel->base.machine;
 
 	machine_set_boot_params(machine, params);
+	user_mem_kexec(&kernel->base);
 	kheap_drop(&kernel->base.heap);
 	dma_check_kexec(machine);
 	machine_kexec(machine);

@@ -48,10 +48,13 @@ static void count_after_processes(struct ifs_kernel *kernel, struct leaks *leaks
 {
 	u64 marks = kho_nr_preserved_pages(kernel->base.kho);
 	const struct file *file = NULL;
+	u64 pins;
 	u32 refs;
 
 	while ((file = fs_next_file(kernel->base.fs, file)))
 		leak(leaks, 1, "open file %s, %u reference(s)", file->name, file->f_count);
+	pins = user_mem_nr_pins(&kernel->base);
+	leak(leaks, pins, "%llu page pin(s)", (unsigned long long)pins);
 	refs = ifs_module_refcount(&iommufd_module_owner);
 	leak(leaks, refs, "%u reference(s) to the iommufd module", refs);
 	leak(leaks, iommufd_nr_objects(&kernel->base), "%llu iommufd object(s)",

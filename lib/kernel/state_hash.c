@@ -175,6 +175,7 @@ uint64_t ifs_kernel_state_hash(struct ifs_kernel *kernel)
 	mix(&hash, files);
 	mix(&hash, kho_nr_preserved_pages(kernel->base.kho));
 	mix(&hash, kho_nr_unclaimed_pages(kernel->base.kho));
+	mix(&hash, user_mem_nr_pins(&kernel->base));
 	mix(&hash, ifs_module_refcount(&iommufd_module_owner));
 	mix_machine(&hash, kernel->base.machine);
 	task_leave(&task);

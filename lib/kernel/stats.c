@@ -6,6 +6,7 @@
 #include "lib/iommu/iommu_core.h"
 #include "lib/iommufd/iommufd.h"
 #include "lib/mm/page_alloc.h"
+#include "lib/mm/user_mem.h"
 
 void ifs_kernel_fail_nth(struct ifs_kernel *kernel, uint64_t nth, bool forever)
 {
@@ -17,18 +18,6 @@ bool ifs_kernel_fail_fired(const struct ifs_kernel *kernel, uint64_t *count)
 	if (count)
 		*count = kernel->base.fail.count;
 	return kernel->base.fail.fired;
-}
-
-static u64 pages_pinned(struct ifs_kernel *kernel)
-{
-	struct file *file = NULL;
-	u64 pinned = 0;
-
-	while ((file = fs_next_file(kernel->base.fs, file))) {
-		if (file_is_memfd(file))
-			pinned += memfd_nr_pinned(file_memfd(file));
-	}
-	return pinned;
 }
 
 void ifs_kernel_get_stats(struct ifs_kernel *kernel, struct ifs_kernel_stats *out)
@@ -45,7 +34,7 @@ void ifs_kernel_get_stats(struct ifs_kernel *kernel, struct ifs_kernel_stats *ou
 	stats.pages_memfd = pages_count(base->page_alloc, FRAME_MEMFD);
 	stats.pages_preserved = kho_nr_preserved_pages(base->kho);
 	stats.pages_unclaimed = kho_nr_unclaimed_pages(base->kho);
-	stats.pages_pinned = pages_pinned(kernel);
+	stats.pages_pinned = user_mem_nr_pins(base);
 	stats.files = fs_nr_files(base->fs);
 	luo_counts(base->luo, &stats.sessions, &stats.session_files);
 	stats.iommufd_objects = iommufd_nr_objects(base);
@@ -62,6 +51,8 @@ const char *ifs_kernel_check(struct ifs_kernel *kernel)
 
 	kernel_task_enter(&task, kernel, "check");
 	broken = page_alloc_check(kernel->base.page_alloc);
+	if (!broken)
+		broken = user_mem_check(&kernel->base);
 	if (!broken)
 		broken = iommu_core_check(kernel->base.iommu);
 	if (!broken)
