@@ -41,6 +41,8 @@ int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, u32 ui
 void mm_get(struct mm *mm);             /* keeps the structure, not the memory (mmgrab) */
 void mm_put(struct mm *mm);
 void mm_exit(struct mm *mm);            /* the process is gone: mappings go, pins stay */
+/* dup_mmap(): @child, new and empty, maps what @parent maps. -ENOMEM: it stays empty. */
+int mm_fork(struct mm *parent, struct mm *child);
 bool mm_is_dead(const struct mm *mm);
 u64 mm_vm_pin_pages(const struct mm *mm);
 u64 mm_vm_lck_pages(const struct mm *mm);

@@ -23,8 +23,9 @@ struct file_operations {
 	int (*get_seals)(struct file *file);                                    /* -EINVAL */
 	/*
 	 * Mapping a file: make [offset, offset + length) present and append its frames to @runs
-	 * (struct pfn_runs, lib/mm). mmap_check says whether the mapping may be made: @may_write
-	 * comes back false if it may never become writable.
+	 * (struct pfn_runs, lib/mm); fewer than asked for: the file ends there. It may not sleep.
+	 * mmap_check says whether the mapping may be made: @may_write is true if the file is open
+	 * for writing and comes back false if the mapping may never become writable.
 	 */
 	int (*mmap_check)(struct file *file, u64 offset, u64 length, int prot, int flags,
 			  bool *may_write);             /* -ENODEV */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Life of an address space (struct mm_struct) and of what all of them share.
+ *
+ * As in Linux an mm has two ends. When its process exits, its mappings go (mm_exit(); exit_mmap());
+ * the structure stays for as long as a pin or a charge names it (mm_get(), mm_put(); mmgrab()).
+ */
+#include <assert.h>
+#include <sys/mman.h>
+
+#include "lib/mm/user_mem_internal.h"
+#include "sim/phys_mem.h"
+
+int user_mem_get(struct kernel_base *kernel)
+{
+	struct user_mem *um = kernel->user_mem;
+
+	if (!um) {
+		um = kheap_new(&kernel->heap, struct user_mem);
+		if (!um)
+			return -ENOMEM;
+		um->kernel = kernel;
+		range_pool_init_kheap(&um->pool, kernel);
+		range_tree_init(&um->pins, &um->pool);
+		range_tree_init(&um->windows, &um->pool);
+		range_tree_init(&um->users, &um->pool);
+		range_tree_init(&um->host_maps, &um->pool);
+		um->next_window_pfn = PHYS_WINDOW_BASE >> PAGE_SHIFT;
+		INIT_LIST_HEAD(&um->vmas);
+		kernel->user_mem = um;
+	}
+	um->refs++;
+	return 0;
+}
+
+void user_mem_put(struct kernel_base *kernel)
+{
+	struct user_mem *um = kernel->user_mem;
+
+	assert(um && um->refs);
+	if (--um->refs)
+		return;
+	/* Each pin holds its mm or its file, and these hold us. */
+	assert(!um->pins.count && !um->windows.count && !um->users.count);
+	assert(!um->host_maps.count && list_empty(&um->vmas));
+	range_pool_deinit(&um->pool);
+	kheap_free(&kernel->heap, um);
+	kernel->user_mem = NULL;
+}
+
+void user_mem_kexec(struct kernel_base *kernel)
+{
+	struct user_mem *um = kernel->user_mem;
+	struct range_entry map;
+
+	if (!um)
+		return;
+	for (bool more = range_tree_find_first(&um->host_maps, 0, ~0ull, &map); more;
+	     more = range_tree_next(&um->host_maps, map.start, &map))
+		munmap((void *)(uintptr_t)(map.start << PAGE_SHIFT),
+		       (map.last - map.start + 1) << PAGE_SHIFT);
+	phys_mem_windows_drop(kernel->mem);
+}
+
+int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, u32 uid, struct mm **out)
+{
+	struct mm *mm = kheap_new(&kernel->heap, struct mm);
+	int err;
+
+	if (!mm)
+		return -ENOMEM;
+	err = user_mem_get(kernel);
+	if (err) {
+		kheap_free(&kernel->heap, mm);
+		return err;
+	}
+	mm->kernel = kernel;
+	mm->um = kernel->user_mem;
+	mm->pid = pid;
+	mm->uid = uid;
+	mm->refs = 1;
+	mm->rlimit_memlock_pages = rlimit_memlock_bytes >> PAGE_SHIFT;
+	init_rwsem(&mm->mmap_lock);
+	range_tree_init(&mm->vmas, &mm->um->pool);
+	range_tree_init(&mm->frames, &mm->um->pool);
+	*out = mm;
+	return 0;
+}
+
+void mm_get(struct mm *mm)
+{
+	assert(mm->refs);
+	mm->refs++;
+}
+
+void mm_put(struct mm *mm)
+{
+	struct kernel_base *kernel;
+
+	if (!mm)
+		return;
+	assert(mm->refs);
+	if (--mm->refs)
+		return;
+	kernel = mm->kernel;
+	mm_exit(mm);
+	assert(!mm->frames.count);      /* whoever pins holds the mm */
+	kheap_free(&kernel->heap, mm);
+	user_mem_put(kernel);
+}
+
+void mm_exit(struct mm *mm)
+{
+	if (mm->dead)
+		return;
+	mm_unmap_all(mm);
+	mm->dead = true;
+}
+
+bool mm_is_dead(const struct mm *mm)
+{
+	return mm->dead;
+}
+
+void mm_set_trusting(struct mm *mm, bool trusting)
+{
+	mm->trusting = trusting;
+}
+
+u64 mm_vm_pin_pages(const struct mm *mm)
+{
+	return mm->pinned_vm;
+}
+
+u64 mm_vm_lck_pages(const struct mm *mm)
+{
+	return mm->locked_vm;
+}
+
+static const char *vma_check(const struct vma *vma)
+{
+	struct range_entry entry;
+
+	if (!range_tree_lookup(&vma->mm->vmas, vma->start, &entry))
+		return "a mapping is listed but not in its address space";
+	if (entry.start != vma->start || entry.last != vma_last(vma) ||
+	    entry.value != (uintptr_t)vma)
+		return "a mapping and its address space disagree about where it is";
+	if (!range_count_sum(&vma->mm->um->host_maps, vma->start >> PAGE_SHIFT,
+			     vma->start >> PAGE_SHIFT))
+		return "a mapping is not counted as a host mapping";
+	return NULL;
+}
+
+const char *user_mem_check(struct kernel_base *kernel)
+{
+	struct user_mem *um = kernel->user_mem;
+	const char *broken;
+	struct vma *vma;
+
+	if (!um)
+		return NULL;
+	broken = range_tree_check(&um->pins);
+	broken = broken ? broken : range_tree_check(&um->windows);
+	broken = broken ? broken : range_tree_check(&um->users);
+	broken = broken ? broken : range_tree_check(&um->host_maps);
+	if (broken)
+		return broken;
+	if (range_count_sum(&um->pins, 0, ~0ull >> PAGE_SHIFT) != um->nr_pins)
+		return "the sum of all pins is not the number of pins";
+	list_for_each_entry(vma, &um->vmas, node)
+		if ((broken = vma_check(vma)))
+			return broken;
+	return NULL;
+}

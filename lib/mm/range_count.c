@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * A range's value is twice the count, plus 1 if its pages are marked. Absent means 0: a range whose
+ * count drops to 0 is erased, marked or not, so that 0 and 1 are never stored.
+ */
+#include "lib/mm/range_count.h"
+
+#include <assert.h>
+
+#define ONE 2u
+#define MARK 1u
+
+static void *pool_grow(void *ctx, void *old, size_t old_bytes, size_t bytes)
+{
+	struct kernel_base *kernel = ctx;
+
+	return kheap_realloc(&kernel->heap, old, bytes, "range_pool");
+}
+
+static void pool_release(void *ctx, void *pool)
+{
+	struct kernel_base *kernel = ctx;
+
+	kheap_free(&kernel->heap, pool);
+}
+
+void range_pool_init_kheap(struct range_pool *pool, struct kernel_base *kernel)
+{
+	range_pool_init(pool, kernel, pool_grow, pool_release);
+}
+
+struct fail_point nofail_begin(struct kernel_base *kernel)
+{
+	struct fail_point saved = kernel->fail;
+
+	kernel->fail = (struct fail_point){ 0 };
+	return saved;
+}
+
+void nofail_end(struct kernel_base *kernel, struct fail_point saved)
+{
+	kernel->fail = saved;
+}
+
+/* The first piece of [at, last] with one value: its last page and value (0: not in the tree). */
+static u64 piece_at(const struct range_tree *tree, u64 at, u64 last, u64 *value)
+{
+	struct range_entry entry;
+
+	*value = 0;
+	if (!range_tree_find_first(tree, at, last, &entry))
+		return last;
+	if (entry.start > at)
+		return entry.start - 1;
+	*value = entry.value;
+	return min(entry.last, last);
+}
+
+bool range_count_inc(struct range_tree *tree, u64 first, u64 last)
+{
+	u64 at = first, end, value;
+	u32 pieces = 0;
+
+	for (;; at = end + 1) {
+		end = piece_at(tree, at, last, &value);
+		pieces++;
+		if (end == last)
+			break;
+	}
+	/* Each paint may leave a piece on either side of what it cuts. */
+	if (!range_tree_reserve(tree, 2 * pieces))
+		return false;
+	for (at = first;; at = end + 1) {
+		end = piece_at(tree, at, last, &value);
+		if (!range_tree_paint(tree, at, end, value + ONE, false))
+			assert(!"reserved");
+		if (end == last)
+			return true;
+	}
+}
+
+void range_count_dec(struct range_tree *tree, struct kernel_base *kernel, u64 first, u64 last,
+		     void (*zero)(void *ctx, u64 first, u64 last, bool marked), void *ctx)
+{
+	struct fail_point saved = nofail_begin(kernel);
+	u64 at, end, value;
+	bool done;
+
+	for (at = first;; at = end + 1) {
+		end = piece_at(tree, at, last, &value);
+		assert(value >= ONE);           /* dropped more often than taken */
+		if (value >= 2 * ONE)
+			done = range_tree_paint(tree, at, end, value - ONE, false);
+		else
+			done = range_tree_erase(tree, at, end, false);
+		assert(done);
+		if (value < 2 * ONE)
+			zero(ctx, at, end, value & MARK);
+		if (end == last)
+			break;
+	}
+	nofail_end(kernel, saved);
+}
+
+void range_count_mark(struct range_tree *tree, struct kernel_base *kernel, u64 first, u64 last,
+		      void (*zero)(void *ctx, u64 first, u64 last, bool marked), void *ctx)
+{
+	struct fail_point saved = nofail_begin(kernel);
+	u64 at, end, value;
+
+	for (at = first;; at = end + 1) {
+		end = piece_at(tree, at, last, &value);
+		if (!value)
+			zero(ctx, at, end, false);
+		else if (!range_tree_paint(tree, at, end, value | MARK, false))
+			assert(!"no memory, and no injected failure");
+		if (end == last)
+			break;
+	}
+	nofail_end(kernel, saved);
+}
+
+u64 range_count_sum(const struct range_tree *tree, u64 first, u64 last)
+{
+	u64 at, end, value, sum = 0;
+
+	for (at = first;; at = end + 1) {
+		end = piece_at(tree, at, last, &value);
+		sum += value / ONE * (end - at + 1);
+		if (end == last)
+			return sum;
+	}
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Mappings that our own mmap() made: MAP_SHARED, of files that have frames to show.
+ *
+ * The program really gets memory: a reserved range of its address space over which the frames are
+ * mapped from the arena, piece by piece. So there are no page faults: what the file has within the
+ * range is made present when the mapping is made, and again when the file changes
+ * (unmap_mapping_range()); pages beyond its end trap, as they would give SIGBUS.
+ *
+ * mmap_lock is held for writing by whoever changes an address space; a file's mappings are found
+ * through one list for all files (there are few), where Linux has a tree in each inode.
+ *
+ * A forked child has the same mappings at the same addresses (mm_fork()). Since all processes live in
+ * one program, the host's memory is theirs together and goes when the last of them unmaps it.
+ *
+ * Left out: MAP_PRIVATE, MAP_FIXED, merging of neighbours.
+ */
+#include <assert.h>
+#include <sys/mman.h>
+
+#include <iommufd-sim/proto/file.h>
+
+#include "lib/mm/user_mem_internal.h"
+#include "sim/phys_mem.h"
+
+static void *host(uva_t at)
+{
+	return (void *)(uintptr_t)at;
+}
+
+bool vma_find_first(const struct mm *mm, uva_t start, uva_t last, struct vma **out)
+{
+	struct range_entry entry;
+
+	if (!range_tree_find_first(&mm->vmas, start, last, &entry))
+		return false;
+	*out = (struct vma *)(uintptr_t)entry.value;
+	return true;
+}
+
+/* The frames behind [start, start + length), which lies in @vma, become visible at their addresses. */
+static int vma_map_host(struct vma *vma, uva_t start, u64 length)
+{
+	struct kernel_base *kernel = vma->mm->kernel;
+	struct pfn_runs runs = { 0 };
+	uva_t at = start, end = start + length;
+	int err;
+
+	err = vma->file->f_op->mmap_frames(vma->file, vma->offset + (start - vma->start), length,
+					   &runs);
+	for (u32 i = 0; !err && i < runs.nr; i++) {
+		u64 bytes = runs.runs[i].nr_pages * PAGE_SIZE;
+
+		if (!phys_mem_map(kernel->mem, host(at), runs.runs[i].pa, bytes,
+				  vma->prot & PROT_WRITE))
+			err = -ENOMEM;
+		else if ((vma->prot & ~PROT_WRITE) != PROT_READ && mprotect(host(at), bytes, vma->prot))
+			err = -ENOMEM;
+		at += bytes;
+	}
+	pfn_runs_deinit(&kernel->heap, &runs);
+	if (err)
+		at = start;
+	/* What has no frame, or after a failure everything, traps. */
+	if (at < end && mmap(host(at), end - at, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -ENOMEM;
+	return err;
+}
+
+static void host_unmapped(void *ctx, u64 first, u64 last, bool marked)
+{
+	munmap(host(first << PAGE_SHIFT), (last - first + 1) << PAGE_SHIFT);
+}
+
+/* Takes @vma out of its address space; its record stays with the caller. */
+static void vma_unlink(struct vma *vma)
+{
+	struct mm *mm = vma->mm;
+
+	range_tree_remove(&mm->vmas, vma->start);
+	list_del(&vma->node);
+	range_count_dec(&mm->um->host_maps, mm->kernel, vma->start >> PAGE_SHIFT,
+			vma_last(vma) >> PAGE_SHIFT, host_unmapped, NULL);
+}
+
+static void vma_remove(struct vma *vma)
+{
+	struct kernel_base *kernel = vma->mm->kernel;
+
+	vma_unlink(vma);
+	if (vma->file->f_op->mmap_change)
+		vma->file->f_op->mmap_change(vma->file, -1, vma->may_write);
+	fput(vma->file);
+	kheap_free(&kernel->heap, vma);
+}
+
+int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int prot, int flags,
+		 uva_t *out)
+{
+	struct vma *vma;
+	bool may_write;
+	u64 first;
+	void *at;
+	int err;
+
+	if (!length || offset & ~PAGE_MASK || length & ~PAGE_MASK)
+		return -EINVAL;
+	if (mm->dead)
+		return -EINVAL;
+	if (!file->f_op->mmap_check || !file->f_op->mmap_frames)
+		return -ENODEV;
+	may_write = file->f_mode & FMODE_WRITE;
+	err = file->f_op->mmap_check(file, offset, length, prot, flags, &may_write);
+	if (err)
+		return err;
+	vma = kheap_new(&mm->kernel->heap, struct vma);
+	if (!vma)
+		return -ENOMEM;
+	at = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED) {
+		err = -ENOMEM;
+		goto free_vma;
+	}
+	*vma = (struct vma){ .mm = mm, .file = file, .start = (uintptr_t)at, .length = length,
+			     .offset = offset, .prot = prot, .may_write = may_write };
+	first = vma->start >> PAGE_SHIFT;
+
+	down_write(&mm->mmap_lock);
+	err = -ENOMEM;
+	if (!range_count_inc(&mm->um->host_maps, first, vma_last(vma) >> PAGE_SHIFT)) {
+		munmap(at, length);
+		goto unlock;
+	}
+	if (!range_tree_insert(&mm->vmas, vma->start, vma_last(vma), (uintptr_t)vma))
+		goto drop_host_map;
+	err = vma_map_host(vma, vma->start, length);
+	if (err)
+		goto remove;
+	list_add_tail(&vma->node, &mm->um->vmas);
+	get_file(file);
+	if (file->f_op->mmap_change)
+		file->f_op->mmap_change(file, 1, may_write);
+	up_write(&mm->mmap_lock);
+	*out = vma->start;
+	return 0;
+
+remove:
+	range_tree_remove(&mm->vmas, vma->start);
+drop_host_map:
+	range_count_dec(&mm->um->host_maps, mm->kernel, first, vma_last(vma) >> PAGE_SHIFT,
+			host_unmapped, NULL);
+unlock:
+	up_write(&mm->mmap_lock);
+free_vma:
+	kheap_free(&mm->kernel->heap, vma);
+	return err;
+}
+
+/* If a mapping lies across @at, two touch there afterwards. -ENOMEM: nothing changed. */
+static int vma_split(struct mm *mm, uva_t at)
+{
+	struct vma *vma, *tail;
+
+	if (!at || !vma_find_first(mm, at, at, &vma) || vma->start == at)
+		return 0;
+	tail = kheap_new(&mm->kernel->heap, struct vma);
+	if (!tail)
+		return -ENOMEM;
+	if (!range_tree_reserve(&mm->vmas, 2)) {
+		kheap_free(&mm->kernel->heap, tail);
+		return -ENOMEM;
+	}
+	*tail = *vma;
+	tail->start = at;
+	tail->length = vma->start + vma->length - at;
+	tail->offset += at - vma->start;
+	range_tree_remove(&mm->vmas, vma->start);
+	vma->length -= tail->length;
+	if (!range_tree_insert(&mm->vmas, vma->start, vma_last(vma), (uintptr_t)vma) ||
+	    !range_tree_insert(&mm->vmas, at, vma_last(tail), (uintptr_t)tail))
+		assert(!"reserved");
+	list_add(&tail->node, &vma->node);
+	get_file(tail->file);
+	if (tail->file->f_op->mmap_change)
+		tail->file->f_op->mmap_change(tail->file, 1, tail->may_write);
+	return 0;
+}
+
+static int vma_split_range(struct mm *mm, uva_t start, u64 length)
+{
+	int err = vma_split(mm, start);
+
+	return err ? err : vma_split(mm, start + length);
+}
+
+/* Memory that is not ours is left alone: the program can unmap it by itself. */
+int mm_munmap(struct mm *mm, uva_t start, u64 length)
+{
+	struct vma *vma;
+	int err;
+
+	if (start & ~PAGE_MASK || length & ~PAGE_MASK || !length || start + length < start)
+		return -EINVAL;
+	down_write(&mm->mmap_lock);
+	err = vma_split_range(mm, start, length);
+	while (!err && vma_find_first(mm, start, start + length - 1, &vma))
+		vma_remove(vma);
+	up_write(&mm->mmap_lock);
+	return err;
+}
+
+void mm_unmap_all(struct mm *mm)
+{
+	struct vma *vma;
+
+	if (!mm->vmas.count)
+		return;
+	down_write(&mm->mmap_lock);
+	while (vma_find_first(mm, 0, ~0ull, &vma))
+		vma_remove(vma);
+	up_write(&mm->mmap_lock);
+}
+
+static int vma_copy(struct mm *mm, const struct vma *from)
+{
+	struct vma *vma = kheap_new(&mm->kernel->heap, struct vma);
+	u64 first = from->start >> PAGE_SHIFT, last = vma_last(from) >> PAGE_SHIFT;
+
+	if (!vma)
+		return -ENOMEM;
+	*vma = *from;
+	vma->mm = mm;
+	if (!range_tree_insert(&mm->vmas, vma->start, vma_last(vma), (uintptr_t)vma))
+		goto free_vma;
+	if (!range_count_inc(&mm->um->host_maps, first, last))
+		goto remove;
+	list_add_tail(&vma->node, &mm->um->vmas);
+	get_file(vma->file);
+	if (vma->file->f_op->mmap_change)
+		vma->file->f_op->mmap_change(vma->file, 1, vma->may_write);
+	return 0;
+
+remove:
+	range_tree_remove(&mm->vmas, vma->start);
+free_vma:
+	kheap_free(&mm->kernel->heap, vma);
+	return -ENOMEM;
+}
+
+int mm_fork(struct mm *parent, struct mm *child)
+{
+	struct range_entry entry;
+	int err = 0;
+
+	down_write(&parent->mmap_lock);
+	for (bool more = range_tree_find_first(&parent->vmas, 0, ~0ull, &entry); more && !err;
+	     more = range_tree_next(&parent->vmas, entry.start, &entry))
+		err = vma_copy(child, (const struct vma *)(uintptr_t)entry.value);
+	up_write(&parent->mmap_lock);
+	if (err)
+		mm_unmap_all(child);
+	return err;
+}
+
+/* -ENOMEM if not all of it is mapped by us, -EACCES for what may not become writable. */
+static int mprotect_allowed(struct mm *mm, uva_t start, uva_t last, int prot)
+{
+	uva_t at = start;
+	struct vma *vma;
+
+	for (;;) {
+		if (!vma_find_first(mm, at, last, &vma) || vma->start > at)
+			return -ENOMEM;
+		if ((prot & PROT_WRITE) && !vma->may_write)
+			return -EACCES;
+		if (vma_last(vma) >= last)
+			return 0;
+		at = vma_last(vma) + 1;
+	}
+}
+
+/*
+ * Unlike Linux: the whole range is checked first. There a failure leaves the mappings before the
+ * offending one with their new protection.
+ */
+int mm_mprotect(struct mm *mm, uva_t start, u64 length, int prot)
+{
+	struct fail_point saved;
+	struct vma *vma;
+	uva_t at;
+	int err;
+
+	if (start & ~PAGE_MASK || length & ~PAGE_MASK || start + length < start)
+		return -EINVAL;
+	if (!length)
+		return 0;
+	down_write(&mm->mmap_lock);
+	err = mprotect_allowed(mm, start, start + length - 1, prot);
+	if (!err)
+		err = vma_split_range(mm, start, length);
+	if (err)
+		goto unlock;
+	saved = nofail_begin(mm->kernel);
+	for (at = start; at < start + length; at = vma_last(vma) + 1) {
+		if (!vma_find_first(mm, at, start + length - 1, &vma))
+			assert(!"checked above");
+		vma->prot = prot;
+		err = vma_map_host(vma, vma->start, vma->length);
+		if (err)
+			break;
+	}
+	nofail_end(mm->kernel, saved);
+unlock:
+	up_write(&mm->mmap_lock);
+	return err;
+}
+
+void unmap_mapping_range(struct kernel_base *kernel, const void *inode, u64 offset, u64 length)
+{
+	struct user_mem *um = kernel->user_mem;
+	u64 last = offset + length - 1;
+	struct fail_point saved;
+	struct vma *vma;
+
+	if (!um || !length)
+		return;
+	if (last < offset)
+		last = ~0ull;
+	saved = nofail_begin(kernel);
+	list_for_each_entry(vma, &um->vmas, node) {
+		u64 vma_end = vma->offset + vma->length - 1;
+		u64 from = max(offset, vma->offset), to = min(last, vma_end);
+
+		if (vma->file->private_data != inode || from > to)
+			continue;
+		from = ALIGN_DOWN(from, PAGE_SIZE);
+		/* No memory: the range traps, as a fault would give SIGBUS. */
+		vma_map_host(vma, vma->start + (from - vma->offset),
+			     ALIGN_UP(to + 1, PAGE_SIZE) - from);
+	}
+	nofail_end(kernel, saved);
+}
