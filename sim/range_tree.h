@@ -44,14 +44,18 @@ void range_pool_init(struct range_pool *pool, void *ctx,
 		     void *(*grow)(void *, void *, size_t, size_t), void (*release)(void *, void *));
 void range_pool_deinit(struct range_pool *pool);
 size_t range_node_bytes(void);
+/* Room for @n nodes more, for callers that change several trees of one pool together. */
+bool range_pool_ensure(struct range_pool *pool, u64 n);
 
 void range_tree_init(struct range_tree *tree, struct range_pool *pool);
 void range_tree_clear(struct range_tree *tree);        /* gives all nodes back */
 
 /* False: no memory, or overlaps (check with range_tree_find_first()). Nothing changed then. */
 bool range_tree_insert(struct range_tree *tree, u64 start, u64 last, u64 value);
-/* Makes sure that the next @n inserts (or splits) cannot fail. */
+/* Makes sure that the next @n inserts (or splits) cannot fail: a painting counts as two. */
 bool range_tree_reserve(struct range_tree *tree, u32 n);
+/* The nodes that needs. */
+u64 range_tree_nodes_for(const struct range_tree *tree, u32 n);
 /* Removes the range that starts exactly at @start. False if there is none. */
 bool range_tree_remove(struct range_tree *tree, u64 start);
 /* The lowest range that intersects [start, last]. */
@@ -76,5 +80,11 @@ bool range_tree_erase(struct range_tree *tree, u64 start, u64 last, bool linear)
 
 /* Walks every invariant; returns NULL or a sentence naming the first one broken. */
 const char *range_tree_check(const struct range_tree *tree);
+/*
+ * The same in two parts, for several trees in one pool that comes from outside: the pool once, then
+ * each tree. @seen has a bit per node, all zero at first: no two trees may share a node.
+ */
+const char *range_pool_check(const struct range_pool *pool);
+const char *range_tree_check_disjoint(const struct range_tree *tree, u8 *seen);
 
 #endif

@@ -9,6 +9,7 @@
 
 struct walk {
 	const struct range_tree *tree;
+	u8 *seen;               /* a bit per node of the pool, or NULL */
 	u64 entries;
 	u32 nodes;
 	bool any;               /* prev_last is the last of the entry before */
@@ -48,6 +49,10 @@ static const char *check_node(struct walk *walk, u32 index, u32 level, u64 limit
 	if (++walk->nodes > pool->used)
 		return "the tree has more nodes than the pool: a cycle";
 	node = range_node_at(pool, index);
+	if (walk->seen && walk->seen[index / 8] & 1u << index % 8)
+		return "a node belongs to two trees";
+	if (walk->seen)
+		walk->seen[index / 8] |= (u8)(1u << index % 8);
 	if (node->level != level)
 		return "a node is not of its level";
 	if (level == 0)
@@ -80,16 +85,18 @@ static const char *check_free(const struct range_pool *pool)
 	return n == pool->nr_free ? NULL : "the number of free nodes is wrong";
 }
 
-const char *range_tree_check(const struct range_tree *tree)
+const char *range_pool_check(const struct range_pool *pool)
 {
-	struct walk walk = { .tree = tree };
+	if (pool->used > pool->capacity)
+		return "the pool has given out more nodes than it has";
+	return check_free(pool);
+}
+
+const char *range_tree_check_disjoint(const struct range_tree *tree, u8 *seen)
+{
+	struct walk walk = { .tree = tree, .seen = seen };
 	const char *wrong;
 
-	if (tree->pool->used > tree->pool->capacity)
-		return "the pool has given out more nodes than it has";
-	wrong = check_free(tree->pool);
-	if (wrong)
-		return wrong;
 	if (!tree->root)
 		return tree->height || tree->count ? "an empty tree has a height or a count" : NULL;
 	if (tree->height < 1 || tree->height > RANGE_TREE_MAX_HEIGHT)
@@ -100,4 +107,11 @@ const char *range_tree_check(const struct range_tree *tree)
 	if (walk.leaf_next)
 		return "the last leaf links to another";
 	return walk.entries == tree->count ? NULL : "the number of ranges is wrong";
+}
+
+const char *range_tree_check(const struct range_tree *tree)
+{
+	const char *wrong = range_pool_check(tree->pool);
+
+	return wrong ? wrong : range_tree_check_disjoint(tree, NULL);
 }

@@ -11,15 +11,15 @@
 
 #define move_items(to, from, n) memmove(to, from, (n) * sizeof(*(to)))
 
-u64 range_tree_worst_nodes(const struct range_tree *tree)
+u64 range_tree_nodes_for(const struct range_tree *tree, u32 n)
 {
-	return (u64)tree->height + 1;           /* each level splits, and a new root on top */
+	/* Each insert may split every level; one of them also makes a new root, which splits no more. */
+	return (u64)n * (tree->height + 1) + 1;
 }
 
 bool range_tree_reserve(struct range_tree *tree, u32 n)
 {
-	/* While these @n are inserted the tree may grow by one level, whose root splits no more. */
-	return range_pool_ensure(tree->pool, n * range_tree_worst_nodes(tree) + 1);
+	return range_pool_ensure(tree->pool, range_tree_nodes_for(tree, n));
 }
 
 static void leaf_put(struct range_node *node, u32 pos, const struct range_entry *entry)
@@ -175,7 +175,7 @@ bool range_tree_insert(struct range_tree *tree, u64 start, u64 last, u64 value)
 		if (leaf && leaf->leaf.start[pos] <= last)
 			return false;
 	}
-	if (!range_pool_ensure(tree->pool, range_tree_worst_nodes(tree)))
+	if (!range_pool_ensure(tree->pool, (u64)tree->height + 1))
 		return false;
 	range_tree_insert_at(tree, &cursor, &entry);
 	return true;

@@ -79,7 +79,6 @@ static inline u32 range_inner_child(const struct range_node *node, u64 x)
 	return range_keys_below(node->inner.sep, node->n - 1, x);
 }
 
-bool range_pool_ensure(struct range_pool *pool, u64 n);
 u32 range_pool_take(struct range_pool *pool, u16 level);       /* after range_pool_ensure() */
 void range_pool_give(struct range_pool *pool, u32 index);
 
@@ -90,8 +89,6 @@ struct range_node *range_cursor_peek(const struct range_tree *tree,
 				     const struct range_cursor *cursor, u32 *pos);
 /* Moves to the first entry of the next leaf. False: there is none. */
 bool range_cursor_next_leaf(const struct range_tree *tree, struct range_cursor *cursor);
-/* Nodes that one insert may need in the worst case. */
-u64 range_tree_worst_nodes(const struct range_tree *tree);
 /* At a cursor from range_tree_seek(start), with nodes ensured and no overlap. */
 void range_tree_insert_at(struct range_tree *tree, struct range_cursor *cursor,
 			  const struct range_entry *entry);
