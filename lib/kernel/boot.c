@@ -145,6 +145,11 @@ static int luo_late_up(struct ifs_kernel *kernel)
 	return luo_late_init(kernel->base.luo);
 }
 
+static void luo_late_down(struct ifs_kernel *kernel)
+{
+	luo_late_exit(kernel->base.luo);
+}
+
 /* liveupdate=off is no reason to go without memory files. */
 static int memfd_luo_up(struct ifs_kernel *kernel)
 {
@@ -164,7 +169,7 @@ static const struct boot_step boot_steps[] = {
 	{ "the IOMMU core", iommu_up, iommu_down },
 	{ "iommufd", iommufd_up, iommufd_down },
 	{ "vfio", vfio_up, vfio_down },
-	{ "LUO", luo_late_up, NULL },
+	{ "LUO", luo_late_up, luo_late_down },
 	{ "the memfd handler", memfd_luo_up, NULL },
 };
 

@@ -25,6 +25,11 @@ int luo_new(struct kernel_base *kernel, const struct luo_config *config, char *r
 	    struct luo **out);
 /* late_initcall: outgoing state, /dev/liveupdate. */
 int luo_late_init(struct luo *luo);
+/*
+ * Its reverse, while the file system is still there: the device goes, and so do sessions that nobody
+ * claimed or that could not be finished, with the files they hold. luo_free() calls it if needed.
+ */
+void luo_late_exit(struct luo *luo);
 void luo_free(struct luo *luo);
 /* liveupdate_reboot(): serialize all outgoing sessions. -errno: nothing changed, the system goes on. */
 int luo_reboot(struct luo *luo);
