@@ -20,6 +20,7 @@
 
 #include <iommufd-sim/proto/bug.h>
 
+#include "lib/kho/kho.h"
 #include "lib/mm/page_alloc.h"
 #include "sim/dma_check.h"
 #include "sim/phys_mem.h"
@@ -213,11 +214,33 @@ static int check_target(void *ctx, iova_t iova, pa_t pa, u64 length, int prot)
 	return run_is_preserved(set->kernel->page_alloc, pa, length >> PAGE_SHIFT) ? 0 : -EINVAL;
 }
 
-/* Pass 3. Nothing ran since pass 1, so that a failure is our bug. */
+/* How many tables from @first on follow each other in memory. Sorted. */
+static u64 table_set_run(const struct table_set *set, u64 first)
+{
+	u64 nr = 1;
+
+	while (first + nr < set->nr_tables &&
+	       set->slots[first + nr] == set->slots[first] + (nr << PAGE_SHIFT))
+		nr++;
+	return nr;
+}
+
+static int reserve_claims(const struct table_set *set)
+{
+	u64 nr_runs = 0;
+
+	for (u64 i = 0; i < set->nr_tables; i += table_set_run(set, i))
+		nr_runs++;
+	return kho_restore_reserve(set->kernel->kho, nr_runs);
+}
+
+/* Pass 3. Checked and reserved, so that a failure is our bug. */
 static void claim_tables(const struct table_set *set)
 {
-	for (u64 i = 0; i < set->nr_tables; i++)
-		WARN_ON(iommu_restore_page(set->kernel, set->slots[i]));
+	for (u64 i = 0, nr; i < set->nr_tables; i += nr) {
+		nr = table_set_run(set, i);
+		WARN_ON(kho_restore_folios(set->kernel->kho, set->slots[i], nr, 0, FRAME_TABLE));
+	}
 }
 
 static bool did_is_in_use(struct iommu_core *core, const struct iommu_device *iommu, u32 did)
@@ -248,6 +271,9 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 		goto free_set;
 	table_set_sort(&set);
 	ret = ifs_pt_for_each_leaf(pt, check_target, &set);
+	if (ret)
+		goto free_set;
+	ret = reserve_claims(&set);
 	if (ret)
 		goto free_set;
 	domain = iommu_domain_new(iommu);

@@ -14,7 +14,6 @@
 #include "lib/kho/kho.h"
 #include "lib/mm/page_alloc.h"
 #include "sim/phys_mem.h"
-#include "sim/report.h"
 
 static int count_table(void *ctx, pa_t table_pa)
 {
@@ -130,12 +129,12 @@ void iommu_kexec_check_device(struct iommu_core *core, struct device *dev)
 		return;
 	ifs_pt_for_each_table(&domain->pt, check_table_preserved, &tables);
 	if (tables.nr_bad)
-		sim_report(core->kernel->machine, IFS_RULE_UNPRESERVED_TARGET,
+		kernel_report(core->kernel, IFS_RULE_UNPRESERVED_TARGET,
 			   "%s: %llu table page(s) not preserved, first at 0x%llx", dev->name,
 			   (unsigned long long)tables.nr_bad, (unsigned long long)tables.pa);
 	ifs_pt_for_each_leaf(&domain->pt, check_run_preserved, &leaves);
 	if (leaves.nr_bad)
-		sim_report(core->kernel->machine, IFS_RULE_UNPRESERVED_TARGET,
+		kernel_report(core->kernel, IFS_RULE_UNPRESERVED_TARGET,
 			   "%s: %llu run(s) of leaves lead to memory nobody preserved, first iova "
 			   "0x%llx to 0x%llx", dev->name, (unsigned long long)leaves.nr_bad,
 			   (unsigned long long)leaves.iova, (unsigned long long)leaves.pa);
@@ -153,7 +152,7 @@ void iommu_kexec_check_unit(struct iommu_core *core, struct iommu_device *iommu)
 		if (root[2 * bus] & IOMMU_ROOT_P)
 			check_table_preserved(&walk, root[2 * bus] & IOMMU_PTR_MASK);
 	if (walk.nr_bad)
-		sim_report(core->kernel->machine, IFS_RULE_UNPRESERVED_TARGET,
+		kernel_report(core->kernel, IFS_RULE_UNPRESERVED_TARGET,
 			   "IOMMU %u: %llu root or context table(s) not preserved, first at 0x%llx",
 			   iommu->unit, (unsigned long long)walk.nr_bad, (unsigned long long)walk.pa);
 }

@@ -23,7 +23,6 @@
 #include "sim/dma_check.h"
 #include "sim/iommu_hw.h"
 #include "sim/machine_kernel.h"
-#include "sim/report.h"
 
 static int unit_boot_root(struct iommu_core *core, struct iommu_device *iommu)
 {
@@ -40,7 +39,7 @@ static int unit_boot_root(struct iommu_core *core, struct iommu_device *iommu)
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret < 0)
-		sim_report(core->kernel->machine, IFS_RULE_STATE_REFUSED,
+		kernel_report(core->kernel, IFS_RULE_STATE_REFUSED,
 			   "IOMMU %u: root table at 0x%llx refused (%d): all its devices are blocked",
 			   iommu->unit, (unsigned long long)root_pa, ret);
 	return vtd_root_new(core, iommu);
@@ -94,7 +93,10 @@ static int device_new(struct iommu_core *core, struct ifs_device *hw, struct dev
 	return 0;
 }
 
-/* Attaches a device to what it was attached to before the kexec, or blocks it. -ENOMEM only. */
+/*
+ * Attaches a device to what it was attached to before the kexec, or blocks it. -ENOMEM only: that is
+ * no fault of the device, and a boot that fails can be tried again.
+ */
 static int device_restore(struct iommu_core *core, struct device *dev)
 {
 	const struct ifs_design *design = core->kernel->design;
@@ -104,6 +106,8 @@ static int device_restore(struct iommu_core *core, struct device *dev)
 	if (!design || !design->probe_device)
 		return 0;
 	ret = design->probe_device(core->kernel->design_data, dev, &domain);
+	if (ret == -ENOMEM)
+		return ret;
 	if (ret) {
 		ifs_iommu_block_device(dev, "its state could not be restored");
 		return 0;
@@ -117,6 +121,17 @@ static int device_restore(struct iommu_core *core, struct device *dev)
 	return 0;
 }
 
+/* What the previous kernel granted a device that nobody restored is over. */
+static void device_cut_off(struct iommu_core *core, struct device *dev)
+{
+	const struct vtd_context_entry *entry =
+		vtd_context_find(core->kernel, dev->iommu, dev->bdf);
+
+	if (entry && entry->lo & IOMMU_CTX_P)
+		ifs_iommu_block_device(dev, "it was live, but nothing about it was handed over");
+	dma_check_bind(core->kernel->machine, dev->hw, 0);
+}
+
 static int probe_devices(struct iommu_core *core)
 {
 	struct ifs_device *hw;
@@ -125,19 +140,14 @@ static int probe_devices(struct iommu_core *core)
 
 	for (unsigned i = 0; (hw = machine_device(core->kernel->machine, i)); i++) {
 		ret = device_new(core, hw, &dev);
+		if (!ret)
+			ret = device_restore(core, dev);
 		if (ret)
 			return ret;
-		ret = device_restore(core, dev);
-		if (ret)
-			return ret;
-		/* Blocked now; what the previous kernel granted it is over. */
-		if (!dev->group->domain) {
-			mutex_lock(&dev->iommu->lock);
-			vtd_context_clear(core->kernel, dev->iommu, dev->bdf);
-			mutex_unlock(&dev->iommu->lock);
-			dma_check_bind(core->kernel->machine, hw, 0);
-		}
 	}
+	list_for_each_entry(dev, &core->devices, list)
+		if (!dev->group->domain)
+			device_cut_off(core, dev);
 	return 0;
 }
 
@@ -154,7 +164,7 @@ static void sweep_entry(void *ctx, u16 bdf, const struct vtd_context_entry *entr
 	list_for_each_entry(dev, &sweep->core->devices, list)
 		if (dev->iommu == sweep->iommu && dev->bdf == bdf && dev->group->domain)
 			return;
-	sim_report(sweep->core->kernel->machine, IFS_RULE_STATE_REFUSED,
+	kernel_report(sweep->core->kernel, IFS_RULE_STATE_REFUSED,
 		   "IOMMU %u: context entry %02x:%02x.%x belongs to no device: cleared",
 		   sweep->iommu->unit, bdf >> 8, bdf >> 3 & 0x1f, bdf & 7);
 	vtd_context_clear(sweep->core->kernel, sweep->iommu, bdf);
@@ -208,7 +218,7 @@ int iommu_core_new(struct kernel_base *kernel, struct iommu_core **out)
 	if (!ret)
 		ret = probe_devices(core);
 	if (ret) {
-		iommu_core_free(core);
+		iommu_core_abandon(core);
 		kernel->iommu = NULL;
 		return ret;
 	}
@@ -228,33 +238,70 @@ static void unit_block_all(struct iommu_device *iommu)
 	iommu->root_pa = root_pa;
 }
 
+static void unit_retire(struct iommu_core *core, struct iommu_device *iommu)
+{
+	unit_block_all(iommu);
+	vtd_root_free(core, iommu);
+}
+
+static void devices_free(struct iommu_core *core)
+{
+	struct kheap *heap = &core->kernel->heap;
+	struct device *dev, *next;
+
+	list_for_each_entry_safe(dev, next, &core->devices, list) {
+		kheap_free(heap, dev->group);
+		kheap_free(heap, dev);
+	}
+}
+
+void iommu_core_abandon(struct iommu_core *core)
+{
+	struct iommu_device *iommu, *next_iommu;
+	struct iommu_domain *domain, *next_domain;
+
+	if (!core)
+		return;
+	devices_free(core);
+	list_for_each_entry_safe(domain, next_domain, &core->domains, list) {
+		const struct ifs_design *design = core->kernel->design;
+
+		if (domain->restored_from && design && design->domain_released)
+			design->domain_released(core->kernel->design_data, domain);
+		kheap_free(&core->kernel->heap, domain);
+	}
+	list_for_each_entry_safe(iommu, next_iommu, &core->units, list) {
+		/* A root table of this kernel's own goes with it. */
+		if (!iommu->adopted && iommu->root_pa)
+			unit_retire(core, iommu);
+		vtd_unit_free(core, iommu);
+	}
+	kheap_free(&core->kernel->heap, core);
+}
+
 void iommu_core_free(struct iommu_core *core)
 {
 	struct iommu_device *iommu, *next_iommu;
 	struct iommu_domain *domain, *next_domain;
-	struct device *dev, *next_dev;
-	struct kheap *heap;
+	struct device *dev;
 
 	if (!core)
 		return;
-	heap = &core->kernel->heap;
-	list_for_each_entry_safe(dev, next_dev, &core->devices, list) {
+	list_for_each_entry(dev, &core->devices, list) {
 		mutex_lock(&dev->group->mutex);
 		iommu_group_block(core, dev->group);
 		mutex_unlock(&dev->group->mutex);
-		kheap_free(heap, dev->group);
-		kheap_free(heap, dev);
 	}
+	devices_free(core);
 	/* Restored domains may have no holder; any other that is left is somebody's leak. */
 	list_for_each_entry_safe(domain, next_domain, &core->domains, list)
 		if (domain->restored_from)
 			ifs_iommu_domain_free(domain);
 	list_for_each_entry_safe(iommu, next_iommu, &core->units, list) {
-		unit_block_all(iommu);
-		vtd_root_free(core, iommu);
+		unit_retire(core, iommu);
 		vtd_unit_free(core, iommu);
 	}
-	kheap_free(heap, core);
+	kheap_free(&core->kernel->heap, core);
 }
 
 /* At kexec. True: the unit stays as it is for the next kernel. */

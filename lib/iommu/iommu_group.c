@@ -20,7 +20,6 @@
 #include <iommufd-sim/proto/bug.h>
 
 #include "sim/dma_check.h"
-#include "sim/report.h"
 
 struct iommu_group *iommu_group_new(struct iommu_core *core)
 {
@@ -198,5 +197,5 @@ void ifs_iommu_block_device(struct device *dev, const char *why)
 	iommu_group_block(core, dev->group);
 	mutex_unlock(&dev->group->mutex);
 	pr_err("iommu: %s blocked: %s", dev->name, why);
-	sim_report(core->kernel->machine, IFS_RULE_DEVICE_BLOCKED, "%s blocked: %s", dev->name, why);
+	kernel_report(core->kernel, IFS_RULE_DEVICE_BLOCKED, "%s blocked: %s", dev->name, why);
 }

@@ -16,7 +16,6 @@
 #include "lib/kho/kho.h"
 #include "sim/iommu_hw.h"
 #include "sim/phys_mem.h"
-#include "sim/report.h"
 
 #define VTD_NR_BUSES 256
 
@@ -79,7 +78,7 @@ static void vtd_adopt_bus(struct kernel_base *kernel, struct iommu_device *iommu
 	if (well_formed && entry->lo & IOMMU_ROOT_P &&
 	    !iommu_restore_page(kernel, entry->lo & IOMMU_PTR_MASK))
 		return;
-	sim_report(kernel->machine, IFS_RULE_STATE_REFUSED,
+	kernel_report(kernel, IFS_RULE_STATE_REFUSED,
 		   "IOMMU %u: root entry of bus %02x refused (0x%llx 0x%llx): the bus is cut off",
 		   iommu->unit, bus, (unsigned long long)entry->lo, (unsigned long long)entry->hi);
 	*entry = (struct vtd_root_entry){ 0 };

@@ -58,6 +58,8 @@ u64 kho_nr_preserved_from(struct kho *kho, pa_t pa, u64 nr_pages);
 int kho_restore_folio_pa(struct kho *kho, pa_t pa, enum frame_owner owner, unsigned *order);
 /* @nr consecutive folios saved with @order each, in one go. -ENOENT names no partial effect. */
 int kho_restore_folios(struct kho *kho, pa_t pa, u64 nr, unsigned order, enum frame_owner owner);
+/* Makes sure that the next @nr restores of a caller who has checked them cannot fail. -ENOMEM. */
+int kho_restore_reserve(struct kho *kho, u64 nr);
 int kho_restore_pages_pa(struct kho *kho, pa_t pa, u64 nr_pages, enum frame_owner owner);
 void kho_restore_free_pa(struct kho *kho, pa_t pa);    /* restore and free; WARN if it is none */
 bool kho_is_restorable(struct kho *kho, pa_t pa, unsigned *order);     /* looks, changes nothing */

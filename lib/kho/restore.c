@@ -54,6 +54,12 @@ bool kho_is_restorable(struct kho *kho, pa_t pa, unsigned *order)
 	return true;
 }
 
+int kho_restore_reserve(struct kho *kho, u64 nr)
+{
+	/* A claim splits one range at most; two entries are what it asks for itself. */
+	return nr < UINT32_MAX / 4 && range_tree_reserve(&kho->in, 2 * nr + 2) ? 0 : -ENOMEM;
+}
+
 int kho_restore_folio_pa(struct kho *kho, pa_t pa, enum frame_owner owner, unsigned *order)
 {
 	unsigned saved;
