@@ -17,6 +17,7 @@
 
 struct iommufd_ctx;
 struct iommufd_device;
+struct module;
 struct iopt_area;
 struct iopt_pages;
 struct mm;
@@ -147,6 +148,9 @@ IFS_PUBLIC struct iopt_area *ifs_iopt_area_iter_next(struct iopt_area *area, iov
 IFS_PUBLIC int ifs_iopt_area_for_each_run(struct iopt_area *area,
 					  int (*fn)(void *ctx, u64 page_index, pa_t pa, u64 nr_pages),
 					  void *ctx);
+
+/* THIS_MODULE of what is linked into iommufd: for the .owner of its handlers. */
+extern const struct module iommufd_module_owner;
 
 /* For a design's restore half. */
 /* A new iommufd file with an empty context, as open("/dev/iommu") makes it. */
