@@ -89,8 +89,8 @@ IFS_PUBLIC int ifs___xa_insert(struct xarray *xa, u64 index, void *entry, gfp_t 
 #define __xa_insert ifs___xa_insert
 #define xa_lock(xa) spin_lock(&(xa)->xa_lock)
 #define xa_unlock(xa) spin_unlock(&(xa)->xa_lock)
-#define xa_err(entry) (IS_ERR(entry) ? (int)PTR_ERR(entry) : 0)
-#define xa_is_err(entry) IS_ERR(entry)
+static inline int xa_err(const void *entry) { return IS_ERR(entry) ? (int)PTR_ERR(entry) : 0; }
+static inline bool xa_is_err(const void *entry) { return IS_ERR(entry); }
 /* Walks take no lock and may run while entries come and go: each step searches anew. */
 #define xa_for_each(xa, index, entry)                                                       \
 	for (index = 0, entry = xa_find(xa, &index, ~0ull, XA_PRESENT); entry;              \
