@@ -165,6 +165,13 @@ u64 fs_nr_files(const struct file_system *fs)
 	return fs->nr_files;
 }
 
+struct file *fs_next_file(const struct file_system *fs, const struct file *after)
+{
+	const struct list_head *next = after ? after->fs_node.next : fs->files.next;
+
+	return next == &fs->files ? NULL : list_entry(next, struct file, fs_node);
+}
+
 int anon_file_new(struct file_system *fs, const char *name, const struct file_operations *ops,
 		  void *private_data, unsigned flags, struct file **out)
 {

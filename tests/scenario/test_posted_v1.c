@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/* How far the series as posted comes: everything is handed over, nothing can be taken back. */
+#include "tests/harness/vmm.h"
+
+#include <errno.h>
+
+#include <iommufd-sim/uapi_posted_v1.h>
+
+static void mark(struct vmm *vmm)
+{
+	struct iommu_hwpt_lu_set_preserve arg = { .size = sizeof(arg), .hwpt_id = vmm->hwpt,
+						  .hwpt_token = 7 };
+
+	assert_int_equal(ifs_ioctl(vmm->process, vmm->iommufd, IOMMU_HWPT_LU_SET_PRESERVE, &arg), 0);
+}
+
+/* The lab would flatter a design: as posted, retrieve of the iommufd is -EOPNOTSUPP and finish -EBUSY. */
+static void test_posted_v1_stops_at_retrieve_of_iommufd(void **state)
+{
+	struct fixture *f = *state;
+	struct vmm vmm;
+
+	vmm_start(&vmm, f);
+	mark(&vmm);
+	vmm.session = vmm_try_create_session(&vmm, "vmm");
+	assert_true(vmm.session >= 0);
+	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.memfd, VMM_TOKEN_MEMFD), 0);
+	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.iommufd, VMM_TOKEN_IOMMUFD), 0);
+	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.vfio[0], 0x33), 0);
+	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.vfio[1], 0x34), 0);
+	assert_int_equal(ifs_kernel_kexec(f->kernel), 0);
+	f->kernel = NULL;
+	fixture_assert_dma_fine(f, 16);
+	fixture_boot(f);
+	vmm_reopen(&vmm);
+	assert_true(vmm_try_retrieve(&vmm, vmm.session, VMM_TOKEN_MEMFD) >= 0);
+	assert_int_equal(vmm_try_retrieve(&vmm, vmm.session, VMM_TOKEN_IOMMUFD), -EOPNOTSUPP);
+	/* LUO remembers the failure. */
+	assert_int_equal(vmm_try_retrieve(&vmm, vmm.session, VMM_TOKEN_IOMMUFD), -EOPNOTSUPP);
+	assert_int_equal(vmm_try_finish(&vmm, vmm.session), -EBUSY);
+	ifs_kernel_drop(f->kernel);
+	f->kernel = NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_posted_v1_stops_at_retrieve_of_iommufd,
+						fixture_set_up_posted_v1, fixture_tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
