@@ -25,6 +25,7 @@ struct luo;
 struct file_system;
 struct iommu_core;
 struct iommufd_module;
+struct vfio_module;
 struct ifs_design;
 struct sched_ops;
 
@@ -50,6 +51,7 @@ struct kernel_base {
 	struct file_system *fs;
 	struct iommu_core *iommu;
 	struct iommufd_module *iommufd;
+	struct vfio_module *vfio;
 	const struct ifs_design *design;
 	void *design_data;      /* of the design's own, kernel-wide */
 };

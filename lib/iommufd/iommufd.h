@@ -21,6 +21,12 @@ int iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev, u32 *id,
 void iommufd_device_unbind(struct iommufd_device *idev);
 int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id);
 int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id);
+/* May userspace detach it now? The errno of the design's gate. */
+int iommufd_device_check_detach(struct iommufd_device *idev);
 void iommufd_device_detach(struct iommufd_device *idev);
+/* The last user of a device that still runs on its restored domain is gone: its DMA ends. */
+void iommufd_device_block_restored(struct iommufd_device *idev);
+/* The restored domain @dev still runs on, NULL if it has none (any more). */
+struct iommu_domain *iommufd_device_restored_domain(struct device *dev);
 
 #endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Dirty tracking: SET_DIRTY_TRACKING and GET_DIRTY_BITMAP (Linux: hw_pagetable.c, io_pagetable.c and
+ * iova_bitmap.c in drivers/iommu/iommufd/).
+ *
+ * Bit k of the user's bitmap stands for iova + k * page_size; bits are ORed in. Reading goes area by
+ * area and ends at the first hole; from there on everything, a bitmap that cannot be written included,
+ * is silently left out and the call succeeds. An entry larger than the range sets its bits past the
+ * end too, as far as the page goes that holds the bitmap's last byte.
+ *
+ * The bitmap is user memory and may be anywhere, so one piece of it at a time is kept here.
+ */
+#include "lib/iommufd/io_pagetable.h"
+
+#define PIECE_BYTES 512u
+
+struct dirty_bitmap {
+	iova_t iova;            /* of bit 0 */
+	unsigned shift;         /* lg2 of what a bit stands for */
+	uva_t data;
+	u64 nr_bits;            /* that there is room for */
+	u64 piece;              /* byte offset of what is in bytes[], a multiple of PIECE_BYTES */
+	u32 piece_length;       /* 0: nothing is */
+	bool failed;
+	u8 bytes[PIECE_BYTES];
+};
+
+static void bitmap_flush(struct dirty_bitmap *bitmap)
+{
+	if (bitmap->piece_length &&
+	    copy_to_user(bitmap->data + bitmap->piece, bitmap->bytes, bitmap->piece_length))
+		bitmap->failed = true;
+	bitmap->piece_length = 0;
+}
+
+static bool bitmap_load(struct dirty_bitmap *bitmap, u64 byte)
+{
+	u64 piece = byte - byte % PIECE_BYTES, end = DIV_ROUND_UP(bitmap->nr_bits, 8);
+
+	if (bitmap->piece_length && bitmap->piece == piece)
+		return true;
+	bitmap_flush(bitmap);
+	bitmap->piece = piece;
+	bitmap->piece_length = min((u64)PIECE_BYTES, end - piece);
+	if (copy_from_user(bitmap->bytes, bitmap->data + piece, bitmap->piece_length)) {
+		bitmap->piece_length = 0;
+		bitmap->failed = true;
+	}
+	return !bitmap->failed;
+}
+
+static void bitmap_set(void *ctx, iova_t iova, u64 length)
+{
+	struct dirty_bitmap *bitmap = ctx;
+	iova_t last = iova + length - 1;
+	u64 bit, last_bit;
+
+	if (bitmap->failed || last < bitmap->iova)
+		return;
+	bit = iova > bitmap->iova ? (iova - bitmap->iova) >> bitmap->shift : 0;
+	last_bit = min((last - bitmap->iova) >> bitmap->shift, bitmap->nr_bits - 1);
+	while (bit <= last_bit && bitmap_load(bitmap, bit / 8)) {
+		u8 *byte = &bitmap->bytes[bit / 8 - bitmap->piece];
+
+		if (bit % 8 == 0 && last_bit - bit >= 7) {
+			*byte = 0xff;
+			bit += 8;
+		} else {
+			*byte |= 1u << bit % 8;
+			bit++;
+		}
+	}
+}
+
+static void ignore_dirty(void *ctx, iova_t iova, u64 length)
+{
+}
+
+/* Is the bitmap there at all? Linux pins its first pages before it reads any dirty bit. */
+static bool bitmap_probe(uva_t data)
+{
+	u8 byte;
+
+	return !copy_from_user(&byte, data, 1) && !copy_to_user(data, &byte, 1);
+}
+
+static int check_dirty_range(const struct io_pagetable *iopt,
+			     const struct iommu_hwpt_get_dirty_bitmap *cmd, iova_t *last)
+{
+	u64 alignment = iopt->iova_alignment;
+
+	if (check_add_overflow(cmd->iova, cmd->length - 1, last))
+		return -EOVERFLOW;
+	if (!IS_ALIGNED(cmd->iova, alignment) || !IS_ALIGNED(*last + 1, alignment))
+		return -EINVAL;
+	if (!cmd->page_size)
+		return -EINVAL;
+	if ((cmd->iova & (cmd->page_size - 1)) || ((*last + 1) & (cmd->page_size - 1)))
+		return -EINVAL;
+	return 0;
+}
+
+int iopt_read_and_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domain *domain,
+				   const struct iommu_hwpt_get_dirty_bitmap *cmd)
+{
+	bool no_clear = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR;
+	struct dirty_bitmap *bitmap;
+	struct iopt_area *area;
+	iova_t last, at;
+	u64 bytes;
+	int rc;
+
+	rc = check_dirty_range(iopt, cmd, &last);
+	if (rc)
+		return rc;
+	down_read(&iopt->iova_rwsem);
+	if (!domain->dirty_ops) {
+		rc = -EOPNOTSUPP;
+		goto out_unlock;
+	}
+	bitmap = kzalloc(sizeof(*bitmap), GFP_KERNEL_ACCOUNT);
+	if (!bitmap) {
+		rc = -ENOMEM;
+		goto out_unlock;
+	}
+	bitmap->iova = cmd->iova;
+	bitmap->shift = __builtin_ctzll(cmd->page_size);
+	bitmap->data = cmd->data;
+	bytes = DIV_ROUND_UP(((last - cmd->iova) >> bitmap->shift) + 1, 8);
+	/* Up to the end of the last page the bitmap touches. */
+	bytes += -(cmd->data + bytes) % PAGE_SIZE;
+	bitmap->nr_bits = bytes * 8;
+
+	for (at = cmd->iova; cmd->length && bitmap_probe(cmd->data) && !bitmap->failed;) {
+		iova_t area_last;
+
+		area = iopt_area_iter_first(iopt, at, at);
+		if (!area || !area->pages)
+			break;
+		area_last = min(last, area->last);
+		if (iommu_read_and_clear_dirty(domain, at, area_last - at + 1, no_clear, bitmap_set,
+					       bitmap))
+			break;
+		if (area_last == last)
+			break;
+		at = area_last + 1;
+	}
+	bitmap_flush(bitmap);
+	kfree(bitmap);
+out_unlock:
+	up_read(&iopt->iova_rwsem);
+	return rc;
+}
+
+/* From a clean slate: every area's entries lose their dirty bits first. */
+static int iopt_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domain *domain)
+{
+	struct iopt_area *area;
+	int rc;
+
+	for (area = iopt_area_iter_first(iopt, 0, U64_MAX); area;
+	     area = iopt_area_iter_next(area, 0, U64_MAX)) {
+		if (!area->pages)
+			continue;
+		rc = iommu_read_and_clear_dirty(domain, area->first, iopt_area_length(area), false,
+						ignore_dirty, NULL);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int iopt_set_dirty_tracking(struct io_pagetable *iopt, struct iommu_domain *domain, bool enable)
+{
+	int rc = 0;
+
+	if (!domain->dirty_ops)
+		return -EOPNOTSUPP;
+	down_read(&iopt->iova_rwsem);
+	if (enable)
+		rc = iopt_clear_dirty_data(iopt, domain);
+	if (!rc)
+		rc = iommu_set_dirty_tracking(domain, enable);
+	up_read(&iopt->iova_rwsem);
+	return rc;
+}
+
+int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_set_dirty_tracking *cmd = ucmd->cmd;
+	struct iommufd_hwpt_paging *hwpt;
+	int rc;
+
+	/* The reserved field is not looked at, in Linux neither. */
+	if (cmd->flags & ~(u32)IOMMU_HWPT_DIRTY_TRACKING_ENABLE)
+		return -EOPNOTSUPP;
+	hwpt = iommufd_get_hwpt_paging(ucmd->ictx, cmd->hwpt_id);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	rc = iommufd_gate(dirty_gate, hwpt);
+	/* A restored HWPT has no areas to track. */
+	if (!rc)
+		rc = !hwpt->ioas ? -EINVAL :
+		     iopt_set_dirty_tracking(&hwpt->ioas->iopt, hwpt->common.domain, cmd->flags);
+	iommufd_put_object(ucmd->ictx, &hwpt->common.obj);
+	return rc;
+}
+
+int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_get_dirty_bitmap *cmd = ucmd->cmd;
+	struct iommufd_hwpt_paging *hwpt;
+	int rc = -EINVAL;
+
+	if ((cmd->flags & ~(u32)IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || cmd->__reserved)
+		return -EOPNOTSUPP;
+	hwpt = iommufd_get_hwpt_paging(ucmd->ictx, cmd->hwpt_id);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	if (hwpt->ioas)
+		rc = iopt_read_and_clear_dirty_data(&hwpt->ioas->iopt, hwpt->common.domain, cmd);
+	iommufd_put_object(ucmd->ictx, &hwpt->common.obj);
+	return rc;
+}
