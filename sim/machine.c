@@ -100,10 +100,11 @@ static bool config_get(const struct ifs_machine_config *config, struct ifs_machi
 		       struct ifs_error *error)
 {
 	memset(out, 0, sizeof(*out));
-	if (!config->size || config->size > sizeof(*out))
+	if (config && (!config->size || config->size > sizeof(*out)))
 		return sim_error(error, EINVAL, "config.size is %zu; this library knows %zu",
 				 config->size, sizeof(*out));
-	memcpy(out, config, config->size);
+	if (config)
+		memcpy(out, config, config->size);
 	if (!out->ram_bytes)
 		out->ram_bytes = RAM_DEFAULT;
 	if (!out->nr_iommus)
@@ -277,7 +278,7 @@ void machine_kexec(struct ifs_machine *machine)
 	machine->state->boots++;
 	phys_mem_windows_drop(&machine->mem);
 	dma_check_kexec(machine);
-	/* Without address space for the move the old pointers stay valid: less checked, not wrong. */
+	/* Without address space for it the old pointers stay valid: less checked, not wrong. */
 	if (!arena_remap_ram(&machine->arena))
 		sim_log(machine, "RAM could not be moved at kexec");
 }

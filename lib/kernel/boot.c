@@ -36,7 +36,12 @@ struct boot_step {
 
 static int page_alloc_up(struct ifs_kernel *kernel)
 {
-	return page_alloc_new(&kernel->base, &kernel->base.page_alloc);
+	int err = page_alloc_new(&kernel->base, &kernel->base.page_alloc);
+
+	if (err)
+		return err;
+	kernel->kernel_pages_at_boot = pages_count(kernel->base.page_alloc, FRAME_KERNEL);
+	return 0;
 }
 
 static void page_alloc_down(struct ifs_kernel *kernel)
@@ -280,7 +285,7 @@ struct ifs_kernel *ifs_kernel_boot(struct ifs_machine *machine,
 		error_set(error, -err, "%s failed to start: %s", failed_step, strerror(-err));
 	sim_log(machine, "boot failed: %s", failed_step);
 free_kernel:
-	kheap_drop(&kernel->base.heap);
+	kernel_drop_heap(kernel);
 	free(kernel);
 	return NULL;
 }

@@ -33,6 +33,7 @@ struct ifs_kernel {
 	u32 next_pid;
 	unsigned nr_iommus;
 
+	u64 kernel_pages_at_boot;       /* that the page allocator itself keeps: page 0 */
 	u64 preserved_at_boot;          /* pages the kernel itself had marked when it was up */
 	unsigned steps_done;            /* of boot_steps[] */
 	char boot_reason[256];          /* why the last step refused what it found */
@@ -48,6 +49,9 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 int kernel_boot(struct ifs_kernel *kernel, const char **failed_step);
 /* Undoes the boot steps that were done, newest first, all but the first @keep of them. */
 void kernel_unboot(struct ifs_kernel *kernel, unsigned keep);
+
+/* lib/kernel/shutdown.c: reports each block as a leak, drops them, returns how many there were. */
+u64 kernel_drop_heap(struct ifs_kernel *kernel);
 
 /* lib/kernel/boot_log.c: keeps what is printed while the kernel boots. */
 void kernel_boot_log(struct kernel_base *base, const char *line);

@@ -14,7 +14,6 @@
 #include "lib/iommu/iommu_core.h"
 #include "lib/kernel/kernel.h"
 #include "lib/mm/user_mem.h"
-#include "sim/dma_check.h"
 #include "sim/machine_kernel.h"
 #include "sim/report.h"
 
@@ -29,7 +28,6 @@ static void kernel_vanish(struct ifs_kernel *kernel, const struct machine_boot_p
 	machine_set_boot_params(machine, params);
 	user_mem_kexec(&kernel->base);
 	kheap_drop(&kernel->base.heap);
-	dma_check_kexec(machine);
 	machine_kexec(machine);
 	free(kernel);
 }

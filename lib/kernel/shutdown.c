@@ -76,6 +76,8 @@ static void count_pages(struct ifs_kernel *kernel, struct leaks *leaks)
 	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
 		u64 count = pages_count(kernel->base.page_alloc, owners[i].owner);
 
+		if (owners[i].owner == FRAME_KERNEL)
+			count -= kernel->kernel_pages_at_boot;
 		leak(leaks, count, "%llu %s page(s)", (unsigned long long)count, owners[i].name);
 	}
 }
@@ -92,6 +94,15 @@ static void count_grants(struct leaks *leaks)
 static void leak_block(void *ctx, const char *site, size_t size)
 {
 	leak(ctx, 1, "%zu bytes of heap from %s", size, site);
+}
+
+u64 kernel_drop_heap(struct ifs_kernel *kernel)
+{
+	struct leaks leaks = { .machine = kernel->base.machine };
+
+	kheap_for_each(&kernel->base.heap, leak_block, &leaks);
+	kheap_drop(&kernel->base.heap);
+	return leaks.count;
 }
 
 uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
@@ -120,8 +131,7 @@ uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
 	task_leave(&task);
 
 	count_grants(&leaks);
-	kheap_for_each(&kernel->base.heap, leak_block, &leaks);
-	kheap_drop(&kernel->base.heap);
+	leaks.count += kernel_drop_heap(kernel);
 	machine_set_boot_params(kernel->base.machine, &(struct machine_boot_params){ 0 });
 	free(kernel);
 	return leaks.count;
