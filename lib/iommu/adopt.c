@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Tables across a kexec (series.md A.1, patches 4 and 5): preserving the pages of live tables, and making
+ * Tables across a kexec (the posted series, patches 4 and 5): preserving the pages of live tables, and making
  * a domain around what the previous kernel left. The cost grows with table pages and with runs of
  * leaves, not with memory.
  *
  * Adoption reads its input in two passes and claims in a third, so that a refusal has changed nothing:
  *   1. each table page lies in RAM, was preserved as one 4 KiB folio, is unclaimed, and is found once:
- *      two entries that lead to one table would make two IOVA ranges one without anyone knowing
+ *      two entries that lead to one table would make two IOVA ranges one without anyone knowing.
+ *      If the record says how many there are, there are that many: a guest's own page of zeros would
+ *      pass for a table without entries
  *   2. each leaf leads to memory that the previous kernel preserved as well, and not to one of the
  *      tables: memory that this kernel owns must not be reachable for a device, not even for a moment
  *   3. the pages are claimed: RESERVED becomes TABLE
@@ -98,6 +100,7 @@ struct table_set {
 	struct kernel_base *kernel;
 	pa_t *slots;            /* 0: empty */
 	u64 nr_slots, nr_tables;
+	u64 max_tables;
 };
 
 #define TABLE_SET_FIRST 1024
@@ -138,7 +141,7 @@ static int table_set_add(void *ctx, pa_t table_pa)
 	pa_t *slot;
 	int ret;
 
-	if (!iommu_page_is_restorable(set->kernel, table_pa))
+	if (set->nr_tables == set->max_tables || !iommu_page_is_restorable(set->kernel, table_pa))
 		return -EINVAL;
 	if (2 * set->nr_tables >= set->nr_slots) {
 		ret = table_set_grow(set);
@@ -257,7 +260,10 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 			   bool dirty_tracking, struct iommu_domain **out)
 {
 	struct iommu_core *core = iommu_core_current();
-	struct table_set set = { .kernel = core->kernel };
+	struct table_set set = {
+		.kernel = core->kernel,
+		.max_tables = pt->nr_table_pages ? pt->nr_table_pages : ~0ull,
+	};
 	const struct pt_ops *ops = pt_ops_of(pt);
 	struct iommu_domain *domain;
 	int ret;
@@ -268,6 +274,9 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 		return -EINVAL;
 	ret = ifs_pt_for_each_table(pt, table_set_add, &set);
 	if (ret)
+		goto free_set;
+	ret = -EINVAL;
+	if (pt->nr_table_pages && set.nr_tables != pt->nr_table_pages)
 		goto free_set;
 	table_set_sort(&set);
 	ret = ifs_pt_for_each_leaf(pt, check_target, &set);

@@ -337,10 +337,14 @@ void iommu_core_shutdown(struct iommu_core *core)
 		dma_check_bind(core->kernel->machine, dev->hw, 0);
 	}
 	list_for_each_entry(iommu, &core->units, list) {
-		if (unit_is_preserved(core, iommu))
-			iommu_kexec_check_unit(core, iommu);
-		else
+		if (!unit_is_preserved(core, iommu)) {
 			unit_block_all(iommu);
+			continue;
+		}
+		mutex_lock(&iommu->lock);
+		vtd_drop_empty_tables(core->kernel, iommu);
+		mutex_unlock(&iommu->lock);
+		iommu_kexec_check_unit(core, iommu);
 	}
 }
 

@@ -84,4 +84,8 @@ void vtd_context_for_each(struct kernel_base *kernel, const struct iommu_device 
 			  void (*fn)(void *ctx, u16 bdf, const struct vtd_context_entry *entry),
 			  void *ctx);
 
+/* vtd_adopt.c */
+/* At kexec, needs iommu->lock: context tables without entries are unlinked and not handed over. */
+void vtd_drop_empty_tables(struct kernel_base *kernel, struct iommu_device *iommu);
+
 #endif
