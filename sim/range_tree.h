@@ -3,9 +3,9 @@
  * A map from disjoint closed ranges of u64 to one u64 value each, kept in a B+ tree.
  *
  * Used wherever the simulator keeps something per range instead of per page: IOVA areas, free and
- * owned frames, DMA grants, file extents. Nodes are named by 32-bit indices into one pool, so that a
- * tree can live in the machine's arena (a fixed pool that survives kexec and exec) or in a kernel's
- * heap (a pool that grows and may fail to).
+ * owned frames, DMA grants, file extents. Nodes are named by 32-bit indices into one pool, so that
+ * a tree can live in the machine's arena (a fixed pool that survives kexec and exec) or in a
+ * kernel's heap (a pool that grows and may fail to).
  *
  * Invariants: ranges never overlap, start <= last, keys ascend. Insert either succeeds or changes
  * nothing. Remove never fails and never allocates.
@@ -41,7 +41,8 @@ struct range_entry {
 };
 
 void range_pool_init(struct range_pool *pool, void *ctx,
-		     void *(*grow)(void *, void *, size_t, size_t), void (*release)(void *, void *));
+		     void *(*grow)(void *, void *, size_t, size_t),
+		     void (*release)(void *, void *));
 void range_pool_deinit(struct range_pool *pool);
 size_t range_node_bytes(void);
 /* Room for @n nodes more, for callers that change several trees of one pool together. */
@@ -71,8 +72,8 @@ bool range_tree_set_value(struct range_tree *tree, u64 start, u64 value);
 
 /*
  * Painting: make [start, last] carry @value, splitting what it cuts, replacing what it covers and
- * merging with neighbours that touch and for which the value is the same (or, with @linear, continues:
- * value + offset). Needs at most two more nodes' worth of entries; false = no memory, unchanged.
+ * merging with neighbours that touch and for which the value is the same (or, with @linear,
+ * continues: value + offset). Adds at most two entries; false = no memory, unchanged.
  */
 bool range_tree_paint(struct range_tree *tree, u64 start, u64 last, u64 value, bool linear);
 /* The reverse: cut [start, last] out. With @linear the value of a right remainder is advanced. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Range trees: the checker. It trusts nothing, because a tree may come from an arena file: every index
- * is bounded before it is followed, and no more nodes are visited than the pool ever gave out.
+ * Range trees: the checker. It trusts nothing, because a tree may come from an arena file: every
+ * index is bounded before it is followed, and no more nodes are visited than the pool ever gave
+ * out.
  */
 #include "sim/range_tree.h"
 
@@ -17,7 +18,8 @@ struct walk {
 	u32 leaf_next;          /* what the leaf before says comes next; checked if any */
 };
 
-static const char *check_leaf(struct walk *walk, const struct range_node *node, u32 index, u64 limit)
+static const char *check_leaf(struct walk *walk, const struct range_node *node, u32 index,
+			      u64 limit)
 {
 	if (node->n > LEAF_MAX || node->n < (walk->tree->height == 1 ? 1 : LEAF_MIN))
 		return "a leaf has too few or too many entries";

@@ -13,7 +13,10 @@
 
 u64 range_tree_nodes_for(const struct range_tree *tree, u32 n)
 {
-	/* Each insert may split every level; one of them also makes a new root, which splits no more. */
+	/*
+	 * Each insert may split every level; one of them also makes a new root, which splits no
+	 * more.
+	 */
 	return (u64)n * (tree->height + 1) + 1;
 }
 

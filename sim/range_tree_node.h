@@ -2,9 +2,9 @@
 /*
  * The nodes of a range tree and the cursor that points into them. For sim/range_tree*.c only.
  *
- * A node is 512 bytes, eight cache lines: of a leaf, a search touches the lines of last[] alone, then
- * one line each of start[] and value[]. Ranges are disjoint, so one search by last answers everything:
- * the first range with last >= x is the one that contains x, or else the next one.
+ * A node is 512 bytes, eight cache lines: of a leaf, a search touches the lines of last[] alone,
+ * then one line each of start[] and value[]. Ranges are disjoint, so one search by last answers
+ * everything: the first range with last >= x is the one that contains x, or else the next one.
  *
  *   inner   child 0 | sep 0 | child 1 | sep 1 | ... | child n-1
  *   leaf    (start, last, value) * n, ascending; next leaf
@@ -27,7 +27,7 @@
 struct range_node {
 	u16 n;                  /* entries, or children */
 	u16 level;              /* 0 = leaf, RANGE_NODE_FREE = recycled */
-	u32 next;               /* index + 1: leaf: the leaf to the right; free: the next free node */
+	u32 next;               /* index + 1: the leaf to the right, or the next free node */
 	union {
 		struct {
 			u64 last[LEAF_MAX];

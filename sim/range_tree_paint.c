@@ -2,8 +2,8 @@
 /*
  * Range trees as a painted line: paint and erase cut what they meet and join what fits.
  *
- * Painting page after page, each continuing the one before, is the common case; it is one search and
- * one store.
+ * Painting page after page, each continuing the one before, is the common case; it is one search
+ * and one store.
  */
 #include "sim/range_tree.h"
 
@@ -98,8 +98,8 @@ bool range_tree_erase(struct range_tree *tree, u64 start, u64 last, bool linear)
 }
 
 /*
- * The common cases, with one search: already so; continues the range to the left and touches nothing
- * to the right. True: done.
+ * The common cases, with one search: already so; continues the range to the left and touches
+ * nothing to the right. True: done.
  */
 static bool paint_quickly(struct range_tree *tree, const struct range_entry *paint, bool linear)
 {

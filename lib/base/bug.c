@@ -2,8 +2,8 @@
 /*
  * WARN, BUG, the kernel log, and the one door through which a kernel reports to its machine.
  *
- * Unlike Linux: BUG() returns. The kernel is marked as panicked and the system call layer refuses all
- * later calls; unwinding to that layer is the caller's ordinary error path.
+ * Unlike Linux: BUG() returns. The kernel is marked as panicked and the system call layer refuses
+ * all later calls; unwinding to that layer is the caller's ordinary error path.
  */
 #include <iommufd-sim/proto/bug.h>
 

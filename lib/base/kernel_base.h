@@ -4,8 +4,9 @@
  * style (no context argument: kzalloc(), kho_alloc_preserve(), liveupdate_register_*()) finds its
  * kernel. struct kernel (lib/kernel/) starts with this structure; lower layers know only this much.
  *
- * current is the one piece of per-thread state in the project. On hardware it is a CPU register; here
- * it is a thread-local pointer, set when a system call enters a kernel and restored when it leaves.
+ * current is the one piece of per-thread state in the project. On hardware it is a CPU register;
+ * here it is a thread-local pointer, set when a system call enters a kernel and restored when it
+ * leaves.
  */
 #ifndef LIB_BASE_KERNEL_BASE_H
 #define LIB_BASE_KERNEL_BASE_H

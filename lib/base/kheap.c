@@ -8,8 +8,8 @@
  *   +------+------+------+-------+-------------------+
  *
  * Freed and dropped bytes are overwritten with KHEAP_POISON before the host gets them back: a stale
- * pointer into a dead kernel reads 0x6b6b..., never yesterday's plausible value. ASan, where it is on,
- * sees each block as an allocation of its own.
+ * pointer into a dead kernel reads 0x6b6b..., never yesterday's plausible value. ASan, where it is
+ * on, sees each block as an allocation of its own.
  *
  * Left out: size classes. The host's malloc has them.
  */

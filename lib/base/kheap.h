@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * All host memory of one kernel. May return NULL (always handled), counts, names what leaked, and is
- * dropped whole at kexec: every block is poisoned and given back without any destructor running.
+ * All host memory of one kernel. May return NULL (always handled), counts, names what leaked, and
+ * is dropped whole at kexec: every block is poisoned and given back without any destructor running.
  */
 #ifndef LIB_BASE_KHEAP_H
 #define LIB_BASE_KHEAP_H

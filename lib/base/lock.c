@@ -2,13 +2,14 @@
 /*
  * Mutexes, rwsems and spinlocks (kernel/locking/): who holds what, checked at every operation.
  *
- * Tasks run to completion, so a lock is normally free. If it is not, either an explorer has switched
- * tasks in the middle (sched_ops.wait() runs others until the lock is free), or nobody is there who
- * could ever release it: that is a deadlock, reported as recursion, and the lock is taken over so that
- * the run can go on and find more.
+ * Tasks run to completion, so a lock is normally free. If it is not, either an explorer has
+ * switched tasks in the middle (sched_ops.wait() runs others until the lock is free), or nobody is
+ * there who could ever release it: that is a deadlock, reported as recursion, and the lock is taken
+ * over so that the run can go on and find more.
  *
  * Each task keeps the list of its locks, in the order they were taken; that list is what order,
- * ownership and lockdep_assert_held() are judged by. A lock must be released by the task that took it.
+ * ownership and lockdep_assert_held() are judged by. A lock must be released by the task that took
+ * it.
  */
 #include <iommufd-sim/proto/lock.h>
 
@@ -16,6 +17,7 @@
 
 #include "lib/base/task.h"
 
+#define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 static const char *class_name(const struct task *task, u16 class_id)
@@ -83,12 +85,13 @@ static u16 check_order(struct task *task, struct lock_dep *dep)
 	for (u32 i = 0; i < task->nr_held; i++) {
 		u16 held = task->held[i].class_id;
 
-		if (unlikely(!lockdep_add_edge(graph, held, class_id)))
-			kernel_report(task->kernel, IFS_RULE_LOCK_ORDER,
-				      held == class_id ? "%s pid %u takes %s while it holds another %s" :
-				      "%s pid %u takes %s under %s; the other order was seen before",
-				      task->name, task->pid, class_name(task, class_id),
-				      class_name(task, held));
+		if (likely(lockdep_add_edge(graph, held, class_id)))
+			continue;
+		kernel_report(task->kernel, IFS_RULE_LOCK_ORDER, "%s pid %u takes %s under %s; %s",
+			      task->name, task->pid, class_name(task, class_id),
+			      class_name(task, held),
+			      held == class_id ? "two of one class have no order" :
+						 "the other order was seen before");
 	}
 	return class_id;
 }
@@ -127,8 +130,9 @@ static void check_sleep(struct task *task, const char *what, const char *object)
 	for (u32 i = 0; i < task->nr_held; i++)
 		if (task->held[i].mode == HELD_SPIN)
 			spinlock = class_name(task, task->held[i].class_id);
-	kernel_report(task->kernel, IFS_RULE_ATOMIC_SLEEP, "%s pid %u: %s%s%s may sleep under spinlock %s",
-		      task->name, task->pid, what, object ? " of " : "", object ? object : "", spinlock);
+	kernel_report(task->kernel, IFS_RULE_ATOMIC_SLEEP,
+		      "%s pid %u: %s%s%s may sleep under spinlock %s", task->name, task->pid, what,
+		      object ? " of " : "", object ? object : "", spinlock);
 }
 
 void ifs_might_sleep(const char *where)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The order in which classes of locks are taken, learnt as the kernel runs: an edge held -> next for
- * every lock taken while another is held. A cycle means that some schedule deadlocks, even if this one
- * did not. The idea is Linux's lockdep; contexts (irq, softirq) are left out, there are none here.
+ * The order in which classes of locks are taken, learnt as the kernel runs: an edge held -> next
+ * for every lock taken while another is held. A cycle means that some schedule deadlocks, even if
+ * this one did not. The idea is Linux's lockdep; contexts (irq, softirq) are left out, there are
+ * none here.
  *
  * A new edge is searched for a cycle once; after that it costs one bit test.
  */

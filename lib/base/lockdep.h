@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Which class of lock was ever taken while which other was held. One graph per kernel; a new edge is
- * checked for a cycle once, so that the common case is one bit test.
+ * Which class of lock was ever taken while which other was held. One graph per kernel; a new edge
+ * is checked for a cycle once, so that the common case is one bit test.
  */
 #ifndef LIB_BASE_LOCKDEP_H
 #define LIB_BASE_LOCKDEP_H
 
 #include <iommufd-sim/proto/lock.h>
 
-#define LOCKDEP_CLASSES 192     /* more classes than the code has: the table may not overflow silently */
+/* More classes than the code has: running out is an assertion, never silence. */
+#define LOCKDEP_CLASSES 192
 #define LOCKDEP_CACHE 128
 
 struct lockdep {

@@ -3,8 +3,8 @@
  * Tasks: who runs in the kernel. Every system call is run as one, and so are boot and kexec. A task
  * knows its kernel, its process's memory and credentials, and the locks it holds.
  *
- * By default a task runs to completion. An explorer can install sched_ops: point() is then called at
- * every lock operation and marked place, wait() when a lock is held by another task.
+ * By default a task runs to completion. An explorer can install sched_ops: point() is then called
+ * at every lock operation and marked place, wait() when a lock is held by another task.
  */
 #ifndef LIB_BASE_TASK_H
 #define LIB_BASE_TASK_H

@@ -2,20 +2,20 @@
 /*
  * The xarray (lib/xarray.c): a radix tree of 64-slot nodes, grown from the top as indexes need it.
  *
- * Every node carries one bit per slot and kind: the three marks of the caller's, PRESENT (something a
- * reader can see lies below) and FULL (no index below is free). A bit of an inner slot sums up the
- * node below it, so that searching for a mark, for the next entry or for the lowest free index
+ * Every node carries one bit per slot and kind: the three marks of the caller's, PRESENT (something
+ * a reader can see lies below) and FULL (no index below is free). A bit of an inner slot sums up
+ * the node below it, so that searching for a mark, for the next entry or for the lowest free index
  * descends once instead of scanning (xarray_find.c).
  *
  *     height 2      [ slot 0 | slot 1 | ... | slot 63 ]      shift 6: covers indexes 0 to 4095
  *                       |
  *     height 1      [ 0 | 1 | ... | 63 ]                     shift 0: entries
  *
- * Invariants: no node is empty; the head's range covers every entry; each bit agrees with what it sums
- * up. Storing allocates all nodes it needs before it changes anything, erasing never fails.
+ * Invariants: no node is empty; the head's range covers every entry; each bit agrees with what it
+ * sums up. Storing allocates all nodes it needs before it changes anything, erasing never fails.
  *
- * Unlike Linux: an entry at index 0 alone needs a node too, entries are never multi-index, and values
- * (xa_mk_value()) are left out.
+ * Unlike Linux: an entry at index 0 alone needs a node too, entries are never multi-index, and
+ * values (xa_mk_value()) are left out.
  */
 #include <iommufd-sim/proto/xarray.h>
 
@@ -58,7 +58,9 @@ static struct xa_node *node_new(struct kheap *heap, u8 shift)
 	return node;
 }
 
-/* Sets or clears one bit of a leaf slot and what sums it up, upwards as far as something changes. */
+/*
+ * Sets or clears one bit of a leaf slot and what sums it up, upwards as far as something changes.
+ */
 static void bit_set(struct xa_node *node, u8 slot, enum xa_bit kind, bool on)
 {
 	for (;;) {
@@ -88,8 +90,8 @@ static void link_child(struct xa_node *parent, u8 slot, struct xa_node *child)
 }
 
 /*
- * The leaf for @index, with the nodes that were missing. They are allocated first, as a chain linked
- * through parent, and consumed in the order top growth, then path down.
+ * The leaf for @index, with the nodes that were missing. They are allocated first, as a chain
+ * linked through parent, and consumed in the order top growth, then path down.
  */
 static struct xa_node *leaf_make(struct xarray *xa, u64 index)
 {

@@ -54,7 +54,8 @@ bool xa_scan(const struct xarray *xa, u64 from, enum xa_bit kind, bool set, u64 
 
 void *ifs_xa_find(struct xarray *xa, u64 *index, u64 max, xa_mark_t filter)
 {
-	enum xa_bit kind = filter < XA_MARK_MAX ? (enum xa_bit)(XA_BIT_MARK_0 + filter) : XA_BIT_PRESENT;
+	enum xa_bit kind = filter < XA_MARK_MAX ? (enum xa_bit)(XA_BIT_MARK_0 + filter) :
+						   XA_BIT_PRESENT;
 	u64 from = *index, at;
 
 	while (xa_scan(xa, from, kind, true, &at) && at <= max) {
@@ -108,7 +109,8 @@ static const char *check_inner_slot(const struct xa_node *node, unsigned slot)
 	if (child && child->shift + XA_NODE_BITS != node->shift)
 		return "a child is not one level down";
 	for (enum xa_bit kind = 0; kind < XA_NR_BITS; kind++)
-		if ((node->bits[kind] >> slot & 1) != (child && xa_bits_sum(kind, child->bits[kind])))
+		if ((node->bits[kind] >> slot & 1) !=
+		    (child && xa_bits_sum(kind, child->bits[kind])))
 			return "an inner bit does not sum up its child";
 	return NULL;
 }

@@ -44,8 +44,8 @@ static inline u8 xa_slot_of(const struct xa_node *node, u64 index)
 }
 
 /*
- * The lowest index >= @from, below the head, whose @kind bit is @set. A slot without a node counts as
- * clear throughout.
+ * The lowest index >= @from, below the head, whose @kind bit is @set. A slot without a node counts
+ * as clear throughout.
  */
 bool xa_scan(const struct xarray *xa, u64 from, enum xa_bit kind, bool set, u64 *index);
 

@@ -3,17 +3,19 @@
  * Physical pages (mm/page_alloc.c, mm/memblock.c at boot), counted in pfns here.
  *
  * One map says who owns each frame; it covers RAM without a gap. A second files the free ranges by
- * what they can serve (page_free_index.c). A third remembers which free frames may hold old bytes, so
- * that untouched memory is never touched just to zero it: handing out 1 TiB costs a few entries.
+ * what they can serve (page_free_index.c). A third remembers which free frames may hold old bytes,
+ * so that untouched memory is never touched just to zero it: handing out 1 TiB costs a few entries.
  *
- * Frames of the kernel and its tables are poisoned when freed, so that whoever still walks them sees
- * 0x6b and not yesterday's table. Frames of memory files are given back to the host and read as zero.
+ * Frames of the kernel and its tables are poisoned when freed, so that whoever still walks them
+ * sees 0x6b and not yesterday's table. Frames of memory files are given back to the host and read
+ * as zero.
  *
- * Freeing and changing owners must not fail, but may split ranges. Each call therefore ends by making
- * room for the next one's nodes; fault injection does not apply to that.
+ * Freeing and changing owners must not fail, but may split ranges. Each call therefore ends by
+ * making room for the next one's nodes; fault injection does not apply to that.
  *
- * Unlike Linux: no zone lock. Nothing between the first and the last line of a call is a point where
- * another task may run. And all RAM is one zone, above which orders do not end at MAX_PAGE_ORDER.
+ * Unlike Linux: no zone lock. Nothing between the first and the last line of a call is a point
+ * where another task may run. And all RAM is one zone, above which orders do not end at
+ * MAX_PAGE_ORDER.
  */
 #include "lib/mm/page_alloc.h"
 
@@ -104,7 +106,8 @@ static void clean(struct page_alloc *pages, u64 first, u64 last, bool zero)
 	for (u64 at = first; zero && range_tree_find_first(&pages->dirty, at, last, &entry);) {
 		u64 from = max(entry.start, at), to = min(entry.last, last);
 
-		phys_mem_zero(pages->kernel->mem, from << PAGE_SHIFT, (to - from + 1) << PAGE_SHIFT);
+		phys_mem_zero(pages->kernel->mem, from << PAGE_SHIFT,
+			      (to - from + 1) << PAGE_SHIFT);
 		if (to == last)
 			break;
 		at = to + 1;

@@ -13,10 +13,15 @@
 #include "lib/base/kernel_base.h"
 #include "sim/dma_check.h"
 
-/* Page structs do not exist; orders of preserved folios travel in KHO's keys and in memfd extents. */
+/*
+ * Page structs do not exist; orders of preserved folios travel in KHO's keys and in memfd extents.
+ */
 struct page_alloc;
 
-/* All of RAM free except pfn 0 (physical address 0 never names a page: Linux keeps it reserved too). */
+/*
+ * All of RAM free except pfn 0 (physical address 0 never names a page: Linux keeps it reserved
+ * too).
+ */
 int page_alloc_new(struct kernel_base *kernel, struct page_alloc **out);
 void page_alloc_free(struct page_alloc *pages);
 

@@ -23,7 +23,7 @@ struct page_alloc {
 	struct kernel_base *kernel;
 	u64 nr_pages;
 	struct range_pool pool;         /* of all trees here */
-	struct range_tree owners;       /* pfns -> enum frame_owner; covers RAM, neighbours differ */
+	struct range_tree owners;       /* pfns -> frame_owner; covers RAM, neighbours differ */
 	struct range_tree dirty;        /* free pfns that may not read as zero */
 	struct free_index free;
 	u64 count[NR_FRAME_OWNERS];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * Which free ranges can serve which request. Ranges are filed by the order of the largest naturally
- * aligned block they contain; for each order the lowest one is at hand. First fit for 2^k aligned pages
- * is then the minimum over a few numbers, however many holes there are.
+ * aligned block they contain; for each order the lowest one is at hand. First fit for 2^k aligned
+ * pages is then the minimum over a few numbers, however many holes there are.
  *
- * The buddy allocator (mm/page_alloc.c) keeps lists per order for the same reason. Unlike Linux: free
- * memory is one entry per range and not per block, and the lowest fitting address wins, so that the
- * same calls always give the same frames.
+ * The buddy allocator (mm/page_alloc.c) keeps lists per order for the same reason. Unlike Linux:
+ * free memory is one entry per range and not per block, and the lowest fitting address wins, so
+ * that the same calls always give the same frames.
  */
 #include <assert.h>
 
@@ -75,7 +75,8 @@ static bool find_in_order(const struct free_index *index, unsigned order, u64 nr
 	u64 from = index->first[order];
 	struct range_entry entry;
 
-	while (range_tree_find_first(&index->tree, KEY(order, from), KEY(order + 1, 0) - 1, &entry)) {
+	while (range_tree_find_first(&index->tree, KEY(order, from), KEY(order + 1, 0) - 1,
+				     &entry)) {
 		*first = KEY_FIRST(entry.start);
 		*last = entry.value;
 		*at = ALIGN_UP(*first, align);

@@ -54,7 +54,8 @@ IFS_PUBLIC int ifs_xa_insert(struct xarray *xa, u64 index, void *entry, gfp_t gf
 IFS_PUBLIC int ifs_xa_reserve(struct xarray *xa, u64 index, gfp_t gfp);
 IFS_PUBLIC void ifs_xa_release(struct xarray *xa, u64 index);
 /* Lowest free index within @limit; NULL @entry reserves it. 0, -EBUSY (none free), -ENOMEM. */
-IFS_PUBLIC int ifs_xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp);
+IFS_PUBLIC int ifs_xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit,
+			    gfp_t gfp);
 IFS_PUBLIC bool ifs_xa_empty(const struct xarray *xa);
 IFS_PUBLIC void *ifs_xa_find(struct xarray *xa, u64 *index, u64 max, xa_mark_t filter);
 IFS_PUBLIC void *ifs_xa_find_after(struct xarray *xa, u64 *index, u64 max, xa_mark_t filter);
