@@ -63,6 +63,8 @@ int kho_restore_reserve(struct kho *kho, u64 nr);
 int kho_restore_pages_pa(struct kho *kho, pa_t pa, u64 nr_pages, enum frame_owner owner);
 void kho_restore_free_pa(struct kho *kho, pa_t pa);    /* restore and free; WARN if it is none */
 bool kho_is_restorable(struct kho *kho, pa_t pa, unsigned *order);     /* looks, changes nothing */
+/* How many blocks of one order, consecutive from @pa on, can be restored. 0: @pa names none. */
+u64 kho_nr_restorable(struct kho *kho, pa_t pa, unsigned *order);
 u64 kho_nr_unclaimed_pages(const struct kho *kho);     /* preserved by the old kernel, unclaimed */
 
 /* Sub-trees of the root FDT. -EEXIST, -ENOMEM; retrieve: -ENOENT, -EINVAL. */

@@ -54,6 +54,16 @@ bool kho_is_restorable(struct kho *kho, pa_t pa, unsigned *order)
 	return true;
 }
 
+u64 kho_nr_restorable(struct kho *kho, pa_t pa, unsigned *order)
+{
+	struct range_entry entry;
+
+	if (!range_tree_lookup(&kho->in, pa, &entry) || !IS_ALIGNED(pa, PAGE_SIZE << entry.value))
+		return 0;
+	*order = entry.value;
+	return (entry.last - pa + 1) >> (PAGE_SHIFT + entry.value);
+}
+
 int kho_restore_reserve(struct kho *kho, u64 nr)
 {
 	/* A claim splits one range at most; two entries are what it asks for itself. */

@@ -110,27 +110,25 @@ int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int p
 		return -EINVAL;
 	if (!file->f_op->mmap_check || !file->f_op->mmap_frames)
 		return -ENODEV;
+	/* From the check on until the file counts the mapping, no other task can run. */
+	down_write(&mm->mmap_lock);
 	may_write = file->f_mode & FMODE_WRITE;
 	err = file->f_op->mmap_check(file, offset, length, prot, flags, &may_write);
 	if (err)
-		return err;
+		goto unlock;
+	err = -ENOMEM;
 	vma = kheap_new(&mm->kernel->heap, struct vma);
 	if (!vma)
-		return -ENOMEM;
+		goto unlock;
 	at = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED) {
-		err = -ENOMEM;
+	if (at == MAP_FAILED)
 		goto free_vma;
-	}
 	*vma = (struct vma){ .mm = mm, .file = file, .start = (uintptr_t)at, .length = length,
 			     .offset = offset, .prot = prot, .may_write = may_write };
 	first = vma->start >> PAGE_SHIFT;
-
-	down_write(&mm->mmap_lock);
-	err = -ENOMEM;
 	if (!range_count_inc(&mm->um->host_maps, first, vma_last(vma) >> PAGE_SHIFT)) {
 		munmap(at, length);
-		goto unlock;
+		goto free_vma;
 	}
 	if (!range_tree_insert(&mm->vmas, vma->start, vma_last(vma), (uintptr_t)vma))
 		goto drop_host_map;
@@ -150,10 +148,10 @@ remove:
 drop_host_map:
 	range_count_dec(&mm->um->host_maps, mm->kernel, first, vma_last(vma) >> PAGE_SHIFT,
 			host_unmapped, NULL);
-unlock:
-	up_write(&mm->mmap_lock);
 free_vma:
 	kheap_free(&mm->kernel->heap, vma);
+unlock:
+	up_write(&mm->mmap_lock);
 	return err;
 }
 
