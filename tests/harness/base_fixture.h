@@ -24,6 +24,7 @@ struct base_fixture {
 	struct mm *mm;
 	struct files *files;
 	struct task task;
+	u64 expected_reports;           /* by the end of the test; normally none */
 };
 
 #define BASE_FIXTURE_RAM_BYTES (64ull << 20)
