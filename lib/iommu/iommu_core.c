@@ -36,8 +36,6 @@ static int unit_boot_root(struct iommu_core *core, struct iommu_device *iommu)
 		ret = ifs_iommu_hw_adopt(iommu, root_pa);
 	if (iommu->adopted)
 		return 0;
-	if (ret == -ENOMEM)
-		return ret;
 	if (ret < 0)
 		kernel_report(core->kernel, IFS_RULE_STATE_REFUSED,
 			   "IOMMU %u: root table at 0x%llx refused (%d): all its devices are blocked",
@@ -94,31 +92,23 @@ static int device_new(struct iommu_core *core, struct ifs_device *hw, struct dev
 }
 
 /*
- * Attaches a device to what it was attached to before the kexec, or blocks it. -ENOMEM only: that is
- * no fault of the device, and a boot that fails can be tried again.
+ * Attaches a device to what it was attached to before the kexec, or blocks it. Want of memory is no
+ * better reason than damage: KHO's records are consumed by now, a second boot would find none.
  */
-static int device_restore(struct iommu_core *core, struct device *dev)
+static void device_restore(struct iommu_core *core, struct device *dev)
 {
 	const struct ifs_design *design = core->kernel->design;
 	struct iommu_domain *domain = NULL;
-	int ret;
 
 	if (!design || !design->probe_device)
-		return 0;
-	ret = design->probe_device(core->kernel->design_data, dev, &domain);
-	if (ret == -ENOMEM)
-		return ret;
-	if (ret) {
+		return;
+	if (design->probe_device(core->kernel->design_data, dev, &domain)) {
 		ifs_iommu_block_device(dev, "its state could not be restored");
-		return 0;
+		return;
 	}
 	/* The hook may have attached it already. */
-	if (!domain || dev->group->domain == domain)
-		return 0;
-	ret = ifs_iommu_attach_restored(domain, dev);
-	if (ret)
+	if (domain && dev->group->domain != domain && ifs_iommu_attach_restored(domain, dev))
 		ifs_iommu_block_device(dev, "its context entry is not the one of its domain");
-	return 0;
 }
 
 /* What the previous kernel granted a device that nobody restored is over. */
@@ -140,10 +130,9 @@ static int probe_devices(struct iommu_core *core)
 
 	for (unsigned i = 0; (hw = machine_device(core->kernel->machine, i)); i++) {
 		ret = device_new(core, hw, &dev);
-		if (!ret)
-			ret = device_restore(core, dev);
 		if (ret)
 			return ret;
+		device_restore(core, dev);
 	}
 	list_for_each_entry(dev, &core->devices, list)
 		if (!dev->group->domain)
