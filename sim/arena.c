@@ -3,10 +3,10 @@
  * Creates, opens, maps and moves the arena file.
  *
  * The file is sparse and mapped shared without reserving swap: a machine of 16 TiB costs what it
- * touches. Two mappings: everything before RAM, which stays where it is, and RAM, which moves at each
- * kexec. The move keeps the host's page tables (mremap), so it costs microseconds and no later
- * faults; the range it leaves is held without access until the next move, so that a pointer that the old
- * kernel kept traps instead of reading somebody's heap.
+ * touches. Two mappings: everything before RAM, which stays where it is, and RAM, which moves at
+ * each kexec. The move keeps the host's page tables (mremap), so it costs microseconds and no
+ * later faults; the range it leaves is held without access until the next move, so that a pointer
+ * that the old kernel kept traps instead of reading somebody's heap.
  *
  * The header of a file that is opened is input. The layout follows from the version and the size of
  * RAM alone, so each field has exactly one right value and is compared with it.
@@ -153,10 +153,10 @@ static bool header_check(const struct arena_header *is, u64 file_bytes, struct i
 	struct arena_header must;
 
 	if (memcmp(is->magic, (const char[16]){ ARENA_MAGIC }, sizeof(is->magic)))
-		return sim_error(error, EINVAL, "not an arena: the file does not begin with its magic");
+		return sim_error(error, EINVAL, "not an arena: the file has another magic");
 	if (is->version != ARENA_VERSION)
-		return sim_error(error, EINVAL, "arena of version %u; this library knows version %u",
-				 is->version, ARENA_VERSION);
+		return sim_error(error, EINVAL, "arena of version %u; this library knows "
+				 "version %u", is->version, ARENA_VERSION);
 	if (!is->ram_bytes || is->ram_bytes > ARENA_RAM_MAX ||
 	    !IS_ALIGNED(is->ram_bytes, ARENA_RAM_UNIT))
 		return sim_error(error, EINVAL, "arena header: ram_bytes 0x%llx is out of range",
@@ -171,8 +171,8 @@ static bool header_check(const struct arena_header *is, u64 file_bytes, struct i
 	    header_field_wrong(error, "file_bytes", is->file_bytes, must.file_bytes))
 		return false;
 	if (file_bytes < must.file_bytes)
-		return sim_error(error, EINVAL, "arena truncated: the file has %llu bytes, needs %llu",
-				 (unsigned long long)file_bytes,
+		return sim_error(error, EINVAL, "arena truncated: the file has %llu bytes, "
+				 "needs %llu", (unsigned long long)file_bytes,
 				 (unsigned long long)must.file_bytes);
 	return true;
 }
@@ -186,7 +186,8 @@ bool arena_open(struct arena *arena, int fd, struct ifs_error *error)
 	if (fstat(fd, &st) < 0)
 		return sim_error(error, errno, "arena descriptor %d: %s", fd, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return sim_error(error, EINVAL, "not an arena: descriptor %d is not a regular file", fd);
+		return sim_error(error, EINVAL, "not an arena: descriptor %d is no regular file",
+				 fd);
 	n = pread(fd, &arena->header, sizeof(arena->header), 0);
 	if (n < 0)
 		return sim_error(error, errno, "cannot read the arena header: %s", strerror(errno));
@@ -229,7 +230,7 @@ bool arena_remap_ram(struct arena *arena)
 	arena->ram = to;
 	if (arena->stale_ram)
 		munmap(arena->stale_ram, bytes);
-	/* Another thread may have mapped something there in between; then it is not ours to hold. */
+	/* Another thread may have mapped something there meanwhile; then it is not ours to hold. */
 	hold = mmap(old, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
 		    MAP_FIXED_NOREPLACE, -1, 0);
 	if (hold != MAP_FAILED && hold != old) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* The arena file: header, machine state, checker nodes, RAM. See machine_state.h for the picture. */
+/* The arena file: header, machine state, checker nodes, RAM; drawn in machine_state.h. */
 #ifndef SIM_ARENA_H
 #define SIM_ARENA_H
 

@@ -4,9 +4,9 @@
  * lead anywhere: a table outside RAM, a reserved bit or a combination the unit does not support is
  * a fault and nothing worse.
  *
- * The unit has SAGAW = 4-level tables only and no device TLBs, hence AW other than 2 and translation
- * types 1 and 3 are invalid (reason 0x03). Left out: scalable mode; a root address that selects it is a
- * bad root address.
+ * The unit has SAGAW = 4-level tables only and no device TLBs, hence AW other than 2 and
+ * translation types 1 and 3 are invalid (reason 0x03). Left out: scalable mode; a root address
+ * that selects it is a bad root address.
  */
 #include "sim/context_table.h"
 

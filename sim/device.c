@@ -2,8 +2,9 @@
 /*
  * PCI devices: where they sit, what they have done, and DMA by hand.
  *
- * Handles are made for all slots with the machine and stay valid as long as it; the device's state is in
- * the arena. Enumeration is by segment and bus address, whatever the order of plugging in.
+ * Handles are made for all slots with the machine and stay valid as long as it; the device's
+ * state is in the arena. Enumeration is by segment and bus address, whatever the order of
+ * plugging in.
  */
 #include <iommufd-sim/device.h>
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * One DMA request: device > context entry > IOTLB, else walker > checker > memory, or the fault ring.
+ * One DMA request: device > context entry > IOTLB, else walker > checker > memory, or the fault
+ * ring.
  *
- * A request is split where a leaf ends; each piece is translated and checked once, then moved with one
- * memcpy. A fault ends the request; what was moved before stays moved, as on a real bus.
+ * A request is split where a leaf ends; each piece is translated and checked once, then moved
+ * with one memcpy. A fault ends the request; what was moved before stays moved, as on a real bus.
  *
- * Context entries are cached per device as in VT-d 6.2.2 and need an explicit invalidation (CCMD).
- * Cached translations and context entries are compared with memory whenever they are used; a
- * difference that changes where this access goes is a report (stale-iotlb), and the hardware goes on
- * with what it has cached. An entry that allows less than is asked for is not used: hardware walks
- * again before it faults, so that granting more needs no invalidation.
+ * Context entries are cached per device as in VT-d 6.2.2 and need an explicit invalidation
+ * (CCMD). Cached translations and context entries are compared with memory whenever they are
+ * used; a difference that changes where this access goes is a report (stale-iotlb), and the
+ * hardware goes on with what it has cached. An entry that allows less than is asked for is not
+ * used: hardware walks again before it faults, so that granting more needs no invalidation.
  */
 #include "sim/dma.h"
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What the DMA checker is told: owners of frames, grants of spaces, devices in spaces. How it judges
- * a DMA is in dma_check_hw.c.
+ * What the DMA checker is told: owners of frames, grants of spaces, devices in spaces. How it
+ * judges a DMA is in dma_check_hw.c.
  *
- * Owners are one range tree over physical addresses (absent = free). Each space has a range tree over
- * iovas whose values are pa | permission bits, linear, so that a grant of any size is one entry. All
- * trees take their nodes from one fixed pool in the arena; their roots are in the arena too and are
- * written back after each change, so that the file is complete at any moment.
+ * Owners are one range tree over physical addresses (absent = free). Each space has a range tree
+ * over iovas whose values are pa | permission bits, linear, so that a grant of any size is one
+ * entry. All trees take their nodes from one fixed pool in the arena; their roots are in the
+ * arena too and are written back after each change, so that the file is complete at any moment.
  *
  * Owners carry the boot that declared them: the next kernel declares all of RAM anew, and a table
  * page of the previous kernel is not this one's to free.
  *
- * Invariants: nr_bound of a space is the number of devices in it; a space is alive while its creator has
- * not put it or a device is bound; nr_grants is the sum over all spaces.
+ * Invariants: nr_bound of a space is the number of devices in it; a space is alive while its
+ * creator has not put it or a device is bound; nr_grants is the sum over all spaces.
  */
 #include "sim/dma_check.h"
 
@@ -227,6 +227,7 @@ void dma_check_grant(struct ifs_machine *machine, u32 space, iova_t iova, pa_t p
 {
 	struct check_space *s = check_space_get(machine, space);
 	struct range_tree grants;
+	u64 value;
 
 	if (!s || !length)
 		return;
@@ -234,8 +235,8 @@ void dma_check_grant(struct ifs_machine *machine, u32 space, iova_t iova, pa_t p
 	assert(IS_ALIGNED(pa, PAGE_SIZE) && IS_ALIGNED(iova, PAGE_SIZE));
 	tree_load(machine, &grants, &s->grants);
 	machine->state->check.nr_grants -= grants.count;
-	if (!range_tree_paint(&grants, iova, iova + length - 1,
-			      pa | (readable ? GRANT_READ : 0) | (writable ? GRANT_WRITE : 0), true))
+	value = pa | (readable ? GRANT_READ : 0) | (writable ? GRANT_WRITE : 0);
+	if (!range_tree_paint(&grants, iova, iova + length - 1, value, true))
 		pool_is_full(machine, "grant");
 	machine->state->check.nr_grants += grants.count;
 	tree_store(machine, &grants, &s->grants);

@@ -6,13 +6,14 @@
  *   owner   who a frame belongs to (free, kernel, table, memfd, window, ...)
  *   grant   in DMA space S the user gave iova range -> frames, readable and/or writable
  *   bind    the space a device is in (0 = none: every access must fault)
- * A DMA that reaches a frame is ASTRAY if its device's space does not grant exactly that frame at that
- * iova with that permission, or if the frame's owner is not one that gives memory to devices. A DMA
- * that faults is LOST if the device's space grants it. The first of each is reported with the step and
- * the recent history of the frame; all are counted.
+ * A DMA that reaches a frame is ASTRAY if its device's space does not grant exactly that frame at
+ * that iova with that permission, or if the frame's owner is not one that gives memory to
+ * devices. A DMA that faults is LOST if the device's space grants it. The first of each is
+ * reported with the step and the recent history of the frame; all are counted.
  *
- * Spaces and grants live in the machine and survive kexec. A space dies when its creator destroyed it
- * and no device is bound to it; at kexec every space counts as destroyed by its creator.
+ * Spaces and grants live in the machine and survive kexec. A space dies when its creator
+ * destroyed it and no device is bound to it; at kexec every space counts as destroyed by its
+ * creator.
  */
 #ifndef SIM_DMA_CHECK_H
 #define SIM_DMA_CHECK_H

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * How the DMA checker judges what the hardware did. Works per run of contiguous addresses, never per
- * byte; the last grant and the last owner of each device are remembered, so that a stream inside one
- * mapping costs a few comparisons per burst. Any change of grants, owners or bindings starts a new
- * generation and voids what is remembered.
+ * How the DMA checker judges what the hardware did. Works per run of contiguous addresses, never
+ * per byte; the last grant and the last owner of each device are remembered, so that a stream
+ * inside one mapping costs a few comparisons per burst. Any change of grants, owners or bindings
+ * starts a new generation and voids what is remembered.
  *
- * A frame gives memory to devices if it is a memfd's or a window's; or if it is RESERVED and the space is
- * one that the previous kernel left behind: between boot and restore that is how it looks.
+ * A frame gives memory to devices if it is a memfd's or a window's; or if it is RESERVED and the
+ * space is one that the previous kernel left behind: between boot and restore that is how it
+ * looks.
  */
 #include "sim/dma_check_hw.h"
 
@@ -171,8 +172,8 @@ bool dma_check_faulted(struct ifs_device *device, iova_t iova, bool write, u8 re
 	ifs_device_name(device, name);
 	dma_check_history(machine, pa, history, sizeof(history));
 	sim_report(machine, IFS_RULE_DMA_LOST,
-		   "device %s: %s of iova 0x%llx faulted (reason 0x%02x), but space %u grants it pa "
-		   "0x%llx; frame: %s", name, write ? "write" : "read", (unsigned long long)iova,
+		   "device %s: %s of iova 0x%llx faulted (reason 0x%02x), but space %u grants it "
+		   "pa 0x%llx; frame: %s", name, write ? "write" : "read", (unsigned long long)iova,
 		   reason, device->state->space, (unsigned long long)pa, history);
 	return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* The DMA checker as the hardware sees it: called for each run of a DMA, before memory is touched. */
+/* The DMA checker as the hardware sees it: called per run, before memory is touched. */
 #ifndef SIM_DMA_CHECK_HW_H
 #define SIM_DMA_CHECK_HW_H
 

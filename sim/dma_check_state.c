@@ -6,9 +6,11 @@
  */
 #include "sim/dma_check.h"
 
+#include <stdlib.h>
+
 #include "sim/dma_check_internal.h"
 
-static const char *spaces_check(struct ifs_machine *machine)
+static const char *spaces_check(struct ifs_machine *machine, u8 *seen)
 {
 	const struct check_state *check = &machine->state->check;
 	struct range_tree tree;
@@ -26,7 +28,7 @@ static const char *spaces_check(struct ifs_machine *machine)
 		if (!space->alive)
 			continue;
 		check_space_tree(machine, space, &tree);
-		wrong = range_tree_check(&tree);
+		wrong = range_tree_check_disjoint(&tree, seen);
 		if (wrong)
 			return wrong;
 		spaces++;
@@ -35,6 +37,25 @@ static const char *spaces_check(struct ifs_machine *machine)
 	if (spaces != check->nr_spaces || grants != check->nr_grants)
 		return "nr_spaces or nr_grants does not count the DMA spaces";
 	return NULL;
+}
+
+static const char *trees_check(struct ifs_machine *machine)
+{
+	const struct range_pool *pool = &machine->checker.pool;
+	const char *wrong;
+	u8 *seen;
+
+	wrong = range_pool_check(pool);
+	if (wrong)
+		return wrong;
+	seen = calloc(1, pool->used / 8 + 1);
+	if (!seen)
+		return "no memory to check it";
+	wrong = range_tree_check_disjoint(&machine->checker.owners, seen);
+	if (!wrong)
+		wrong = spaces_check(machine, seen);
+	free(seen);
+	return wrong;
 }
 
 static const char *free_spaces_check(const struct check_state *check)
@@ -100,9 +121,7 @@ const char *dma_check_check_state(struct ifs_machine *machine)
 	for (i = 0; i < n; i++)
 		if (check->history[i].owner > FRAME_SCRATCH)
 			return "an owner in the DMA checker's history is out of range";
-	wrong = range_tree_check(&machine->checker.owners);
-	if (!wrong)
-		wrong = spaces_check(machine);
+	wrong = trees_check(machine);
 	if (!wrong)
 		wrong = free_spaces_check(check);
 	if (!wrong)

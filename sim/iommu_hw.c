@@ -2,14 +2,14 @@
 /*
  * The register file of an IOMMU unit (VT-d chapter 11), legacy mode.
  *
- * What the unit says of itself: 65536 domain ids (ND 6), 4-level second-stage tables (SAGAW bit 2),
- * 48 bits (MGAW), 2 MiB and 1 GiB pages (SLLPS), page-selective invalidation of up to 2^36 pages
- * (PSI, MAMV), fault records at 0x200; coherent walks, pass-through, IOTLB registers at 0x100. ECAP bit 46
- * or 47 (second-/first-stage translation) tells which table format this machine was built with;
- * the unit itself walks whichever a context entry asks for.
+ * What the unit says of itself: 65536 domain ids (ND 6), 4-level second-stage tables (SAGAW bit
+ * 2), 48 bits (MGAW), 2 MiB and 1 GiB pages (SLLPS), page-selective invalidation of up to 2^36
+ * pages (PSI, MAMV), fault records at 0x200; coherent walks, pass-through, IOTLB registers at
+ * 0x100. ECAP bit 46 or 47 (second-/first-stage translation) tells which table format this
+ * machine was built with; the unit itself walks whichever a context entry asks for.
  *
- * Commands complete before the write returns: the bits that software polls read 0 at once.
- * The root address takes effect when SRTP latches it, and, as without ESRTPS, cached context entries
+ * Commands complete before the write returns: the bits that software polls read 0 at once. The
+ * root address takes effect when SRTP latches it, and, as without ESRTPS, cached context entries
  * and translations stay until they are invalidated.
  *
  * Left out: queued invalidation, interrupts and interrupt remapping, protected memory regions.

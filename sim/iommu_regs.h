@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * VT-d register offsets and fields, as the specification (Intel VT-d, chapter 11) gives them, legacy
- * mode only. Shared by the hardware (sim/iommu_hw.c) and its driver (lib/iommu/): masks, no code.
+ * VT-d register offsets and fields, as the specification (Intel VT-d, chapter 11) gives them,
+ * legacy mode only. Shared by the hardware (sim/iommu_hw.c) and its driver (lib/iommu/): masks,
+ * no code.
  *
  *  CAP   bits 2:0 ND (number of domain ids = 2^(4 + 2*ND)), 12:8 SAGAW, 21:16 MGAW-1, 33:24 FRO,
  *        37:34 SLLPS (bit 0: 2 MiB, bit 1: 1 GiB), 47:40 NFR-1

@@ -3,10 +3,10 @@
  * The IOTLB (VT-d 6.2): direct mapped, one array for all leaf sizes, tagged by domain id, page and
  * size. Where an entry lives is a function of its tag alone, so runs are reproducible.
  *
- * Nothing is dropped but by an explicit invalidation or by a later fill of the same slot. A missing
- * invalidation is therefore visible: the stale entry goes on translating. To tell, each entry keeps the
- * table entries it was made of; comparing them with memory costs a few loads (accessed and dirty bits
- * aside, which hardware sets itself).
+ * Nothing is dropped but by an explicit invalidation or by a later fill of the same slot. A
+ * missing invalidation is therefore visible: the stale entry goes on translating. To tell, each
+ * entry keeps the table entries it was made of; comparing them with memory costs a few loads
+ * (accessed and dirty bits aside, which hardware sets itself).
  *
  * Invariant: iotlb_live[level] counts the valid entries of each level; lookups skip empty levels.
  */
@@ -117,8 +117,8 @@ void iotlb_invalidate_domain(struct iommu_hw *hw, u32 domain_id)
 
 void iotlb_invalidate_pages(struct iommu_hw *hw, u32 domain_id, iova_t iova, u32 am_lg2)
 {
-	u64 bytes_lg2 = min(PAGE_SHIFT + am_lg2, 63u);
-	iova_t start = ALIGN_DOWN(iova, BIT_ULL(bytes_lg2)), last = start + BIT_ULL(bytes_lg2) - 1;
+	u64 offset = am_lg2 < 64 - PAGE_SHIFT ? BIT_ULL(PAGE_SHIFT + am_lg2) - 1 : ~0ull;
+	iova_t start = iova & ~offset, last = start | offset;
 	u32 entries = hw->machine->state->iotlb_entries, level, i;
 
 	hw->machine->state->counts.iotlb_invalidations++;

@@ -7,10 +7,10 @@
  *   node area    range-tree nodes of the DMA checker (owners and grants)
  *   ram_offset   RAM
  *
- * Plain data only: no host pointer, no bool, no enum, nothing that depends on where the file is mapped.
- * Whatever must survive kexec and execve lives here and nowhere else, so that opening the file needs
- * no load step and ending a process needs no save step. On open all of it is input: each module
- * has a <module>_check_state() that names the first field out of range.
+ * Plain data only: no host pointer, no bool, no enum, nothing that depends on where the file is
+ * mapped. Whatever must survive kexec and execve lives here and nowhere else, so that opening the
+ * file needs no load step and ending a process needs no save step. On open all of it is input:
+ * each module has a <module>_check_state() that names the first field out of range.
  *
  * Arrays have their largest size; the file is sparse and untouched pages cost nothing.
  */
@@ -33,7 +33,7 @@
 #define OWNER_HISTORY 1024
 #define PT_LEVELS 4
 
-/* One cached translation, and the entries it was made of (top first), to notice when it is stale. */
+/* One cached translation, and the entries it was made of, top first, to notice staleness. */
 struct iotlb_entry {
 	u64 page;               /* iova >> PT_LEVEL_LG2(level) */
 	pa_t pa;                /* of the first byte of the leaf */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Physical memory: the RAM arena [0, ram_bytes) on a mapped, sparse file, and above it the windows in
- * which the host memory of simulated processes appears to devices.
+ * Physical memory: the RAM arena [0, ram_bytes) on a mapped, sparse file, and above it the
+ * windows in which the host memory of simulated processes appears to devices.
  *
- * Three kinds of address never mix: a pa names simulated memory; a host pointer into RAM lives within
- * one function and is never stored; a window pa names memory of a process and is never preserved.
+ * Three kinds of address never mix: a pa names simulated memory; a host pointer into RAM lives
+ * within one function and is never stored; a window pa names memory of a process and is never
+ * preserved.
  */
 #ifndef SIM_PHYS_MEM_H
 #define SIM_PHYS_MEM_H
@@ -21,7 +22,7 @@ struct phys_mem;
 struct phys_mem *machine_phys_mem(struct ifs_machine *machine);
 
 u64 phys_mem_bytes(const struct phys_mem *mem);
-/* A pointer to [pa, pa + length) of RAM, valid until the next kexec. NULL if not all of it is RAM. */
+/* A pointer to [pa, pa + length) of RAM, valid until the next kexec. NULL: not all is RAM. */
 void *phys_mem_ptr(struct phys_mem *mem, pa_t pa, u64 length);
 /* The reverse, for pointers phys_mem_ptr() gave out. ~0 if it is none. */
 pa_t phys_mem_pa(struct phys_mem *mem, const void *ptr);
@@ -31,7 +32,7 @@ bool phys_mem_read(struct phys_mem *mem, pa_t pa, void *to, u64 length);
 bool phys_mem_write(struct phys_mem *mem, pa_t pa, const void *from, u64 length);
 /* Zeroes RAM; large ranges give their backing store back to the host. */
 void phys_mem_zero(struct phys_mem *mem, pa_t pa, u64 length);
-/* Overwrites RAM that was in use with @byte (only what is backed by the host), for frames that died. */
+/* Overwrites RAM that was in use (only what the host backs) with @byte, for frames that died. */
 void phys_mem_poison(struct phys_mem *mem, pa_t pa, u64 length, u8 byte);
 /* Maps [pa, pa + length) of RAM at host address @at (or NULL): what mmap() of a memfd does. */
 void *phys_mem_map(struct phys_mem *mem, void *at, pa_t pa, u64 length, bool writable);

@@ -2,9 +2,9 @@
 /*
  * Reports and the event log, both in the arena.
  *
- * Every report is counted per rule. Text is kept for the first REPORTS_KEPT, at most REPORTS_PER_RULE of
- * each rule, so that a rule that fires on every burst leaves room for the others. The event log is a
- * ring of bytes: lines "step: text", the oldest overwritten first.
+ * Every report is counted per rule. Text is kept for the first REPORTS_KEPT, at most
+ * REPORTS_PER_RULE of each rule, so that a rule that fires on every burst leaves room for the
+ * others. The event log is a ring of bytes: lines "step: text", the oldest overwritten first.
  */
 #include "sim/report.h"
 
@@ -119,7 +119,7 @@ char *ifs_machine_event_log(const struct ifs_machine *machine)
 	text = malloc(EVENT_LOG_BYTES + 1);
 	if (!text)
 		return NULL;
-	if (state->log_bytes > EVENT_LOG_BYTES) {       /* the first line was cut: drop the rest of it */
+	if (state->log_bytes > EVENT_LOG_BYTES) {       /* the first line was cut: drop it */
 		from = state->log_bytes - EVENT_LOG_BYTES;
 		while (from < state->log_bytes && state->log[from++ % EVENT_LOG_BYTES] != '\n')
 			;

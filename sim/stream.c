@@ -2,10 +2,11 @@
 /*
  * The streaming engine: an endless DMA that knows what it wrote.
  *
- * Each burst takes a window and a place in it from the engine's own generator (splitmix64, so that
- * a burst is a function of seed and number), writes words that depend on device, burst and position, reads
- * them back through the IOMMU and compares. From a window that is not writable it only reads. All of the
- * engine's state is in the arena: it goes on where it was after kexec and execve.
+ * Each burst takes a window and a place in it from the engine's own generator (splitmix64, so
+ * that a burst is a function of seed and number), writes words that depend on device, burst and
+ * position, reads them back through the IOMMU and compares. From a window that is not writable it
+ * only reads. All of the engine's state is in the arena: it goes on where it was after kexec and
+ * execve.
  *
  * A burst that reads back something else (two iovas with one frame, a translation that changed
  * between write and read) is a report of rule dma-corrupt.
@@ -50,7 +51,7 @@ static void pattern_fill(u8 *to, u64 length, u64 name)
 		words[i] = name + i * WORD_STEP;
 }
 
-/* The buffer is host memory of this process; a machine that was opened gets it on the first burst. */
+/* Host memory of this process: a machine that was opened gets it on the first burst. */
 static bool pattern_ready(struct ifs_device *device)
 {
 	if (!device->pattern)
@@ -76,10 +77,13 @@ bool ifs_device_stream_start(struct ifs_device *device, const struct ifs_stream_
 			return false;
 
 	memset(stream, 0, sizeof(*stream));
-	for (i = 0; i < given.nr_windows; i++)
-		stream->windows[i] = (struct stream_window){ .start = given.windows[i].start,
-							     .last = given.windows[i].last,
-							     .writable = given.windows[i].writable };
+	for (i = 0; i < given.nr_windows; i++) {
+		const struct ifs_stream_window *from = &given.windows[i];
+
+		stream->windows[i] = (struct stream_window){ .start = from->start,
+							     .last = from->last,
+							     .writable = from->writable };
+	}
 	stream->nr_windows = given.nr_windows;
 	stream->burst_bytes = burst;
 	stream->random = given.seed ? given.seed

@@ -2,20 +2,20 @@
 /*
  * The table walker: 4 levels, leaves of 4 KiB, 2 MiB and 1 GiB, in two formats.
  *
- * VT-d second stage (VT-d 3.7, 9.8): an entry with neither R nor W is not present; permissions are ANDed
- * over all levels. Faults: 0x04 beyond 48 bits, 0x05/0x06 no write/read permission (also: not present),
- * 0x07 table outside RAM, 0x0c reserved bits.
+ * VT-d second stage (VT-d 3.7, 9.8): an entry with neither R nor W is not present; permissions
+ * are ANDed over all levels. Faults: 0x04 beyond 48 bits, 0x05/0x06 no write/read permission
+ * (also: not present), 0x07 table outside RAM, 0x0c reserved bits.
  *
- * x86_64 first stage (SDM vol. 3, 4.5; VT-d 3.6): P, then U, then RW, ANDed likewise. Faults: 0x80 not
- * canonical, 0x71 not present, 0x81 supervisor page, 0x85 no write permission, 0x70/0x73 table outside
- * RAM, 0x72 reserved bits.
+ * x86_64 first stage (SDM vol. 3, 4.5; VT-d 3.6): P, then U, then RW, ANDed likewise. Faults:
+ * 0x80 not canonical, 0x71 not present, 0x81 supervisor page, 0x85 no write permission, 0x70/0x73
+ * table outside RAM, 0x72 reserved bits.
  *
- * Accessed bits are set in every entry used, dirty in the leaf of a write. Unlike VT-d, second-stage
- * accessed and dirty bits need no enabling: the bit for that is in the PASID entry, which legacy
- * mode does not have.
+ * Accessed bits are set in every entry used, dirty in the leaf of a write. Unlike VT-d,
+ * second-stage accessed and dirty bits need no enabling: the bit for that is in the PASID entry,
+ * which legacy mode does not have.
  *
- * This file shares bit masks with the writer in lib/iommu and nothing else. Left out: 5 levels, nested
- * translation, execute permission, memory types (their bits are ignored).
+ * This file shares bit masks with the writer in lib/iommu and nothing else. Left out: 5 levels,
+ * nested translation, execute permission, memory types (their bits are ignored).
  */
 #include "sim/walker.h"
 

@@ -14,14 +14,14 @@ struct phys_mem;
 struct walk {
 	pa_t pa;                /* where @iova leads */
 	u32 level;              /* of the leaf */
-	u32 access;             /* IOTLB_*: what the leaf and all above it allow; DIRTY as now set */
-	pa_t path_pa[PT_LEVELS];        /* of the entries used, top first: PT_LEVELS - level of them */
+	u32 access;             /* IOTLB_*: what all entries allow; DIRTY as now set */
+	pa_t path_pa[PT_LEVELS];        /* of the PT_LEVELS - level entries used, top first */
 	u64 path_value[PT_LEVELS];      /* what they hold now */
 };
 
 /*
- * Translates @iova under the 4-level table at @top. 0 and *@out, or the fault reason. With @update the
- * accessed bits, and for a write the dirty bit, are set in memory, only on success.
+ * Translates @iova under the 4-level table at @top. 0 and *@out, or the fault reason. With
+ * @update the accessed bits, and for a write the dirty bit, are set in memory, only on success.
  */
 u8 walker_walk(const struct phys_mem *mem, enum ifs_pt_format format, pa_t top, iova_t iova,
 	       bool write, bool update, struct walk *out);
