@@ -33,7 +33,16 @@ static void set_gates(struct ref_preserved *preserved, bool closed)
 	preserved->gates_closed = closed;
 }
 
-static int hold_hwpt(struct ref_preserved *preserved, struct iommufd_hwpt_paging *hwpt)
+/* A long-term user, as an attached device is one: nobody waits for it, DESTROY says -EBUSY. */
+static void count_user(struct iommufd_ctx *ictx, struct iommufd_hwpt_paging *hwpt, int change)
+{
+	xa_lock(&ictx->objects);
+	hwpt->common.obj.users += (u32)change;
+	xa_unlock(&ictx->objects);
+}
+
+static int hold_hwpt(struct ref_preserved *preserved, struct iommufd_ctx *ictx,
+		     struct iommufd_hwpt_paging *hwpt)
 {
 	struct ref_preserved_hwpt *held;
 
@@ -44,6 +53,7 @@ static int hold_hwpt(struct ref_preserved *preserved, struct iommufd_hwpt_paging
 	held = kzalloc(sizeof(*held), GFP_KERNEL);
 	if (!held)
 		return -ENOMEM;
+	count_user(ictx, hwpt, 1);
 	held->hwpt = hwpt;
 	list_add_tail(&held->list, &preserved->hwpts);
 	preserved->nr_hwpts++;
@@ -64,10 +74,9 @@ static int hold_marked_hwpts(struct ref_preserved *preserved, struct iommufd_ctx
 		if (IS_ERR(obj))
 			continue;
 		hwpt = container_of(obj, struct iommufd_hwpt_paging, common.obj);
-		rc = hwpt->lu_preserve ? hold_hwpt(preserved, hwpt) : 1;
+		rc = hwpt->lu_preserve ? hold_hwpt(preserved, ictx, hwpt) : 0;
+		iommufd_put_object(ictx, obj);
 		if (rc)
-			iommufd_put_object(ictx, obj);
-		if (rc < 0)
 			return rc;
 	}
 	return preserved->nr_hwpts ? 0 : -ENOENT;
@@ -79,7 +88,7 @@ static void put_hwpts(struct ref_preserved *preserved, struct iommufd_ctx *ictx)
 
 	list_for_each_entry_safe_reverse(held, next, &preserved->hwpts, list) {
 		list_del(&held->list);
-		iommufd_put_object(ictx, &held->hwpt->common.obj);
+		count_user(ictx, held->hwpt, -1);
 		kfree(held);
 	}
 }
