@@ -36,6 +36,14 @@ guint64 run_dma_done(const struct run *run)
 	return stats.dma_done;
 }
 
+guint64 run_resident_bytes(const struct run *run)
+{
+	struct ifs_machine_stats stats = { .size = sizeof(stats) };
+
+	ifs_machine_get_stats(run->machine, &stats);
+	return stats.ram_resident_bytes;
+}
+
 void run_say(const struct run *run, const char *format, ...)
 {
 	va_list args;
@@ -163,20 +171,23 @@ static gboolean power_on(struct run *run, char **error)
 	return !problem.code;
 }
 
-/* From "everything runs" to the end, or to where it stops. */
+/* From "everything runs" to the end, or to where it stops. @resumed: in the middle of a black-out. */
 static void run_updates(struct run *run, gboolean resumed)
 {
 	int err;
 
 	while (resumed || run->update < (guint)run->options.updates) {
-		if (!resumed && (!run_preserve(run) || !run_kexec(run)))
-			return;
-		run_blackout(run);
-		if (run->options.exec && !resumed) {
-			err = run_exec(run);
-			run->failure = g_strdup_printf("execve failed: %s", g_strerror(err));
-			return;
+		if (!resumed) {
+			if (!run_preserve(run) || !run_kexec(run))
+				return;
+			run_half_blackout(run);
+			err = run->options.exec ? run_exec(run) : 0;
+			if (err) {
+				run->failure = g_strdup_printf("execve failed: %s", g_strerror(err));
+				return;
+			}
 		}
+		run_half_blackout(run);
 		resumed = FALSE;
 		if (!run_take_over(run))
 			return;

@@ -52,6 +52,7 @@ struct run {
 	guint64 heap_at_boot, marks_at_boot;    /* what the kernel itself holds */
 
 	guint64 leaks, heap_left, marks_left;
+	guint64 resident_bytes;         /* of the host, before everything was given back */
 	char *stopped_at;               /* the call that ended the run early, NULL: it went to its end */
 	char *failure;                  /* a boot that failed, or no memory for the machine */
 };
@@ -62,7 +63,8 @@ gboolean run_set_up(struct run *run);
 gboolean run_preserve(struct run *run);
 /* The kernel is gone on success. */
 gboolean run_kexec(struct run *run);
-void run_blackout(struct run *run);
+/* Twice makes one; with --exec the execve() is between the two. */
+void run_half_blackout(struct run *run);
 gboolean run_take_over(struct run *run);
 void run_end(struct run *run);
 
@@ -83,5 +85,6 @@ gboolean run_has_findings(const struct run *run);
 void run_say(const struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
 guint64 run_clock_ns(void);
 guint64 run_dma_done(const struct run *run);
+guint64 run_resident_bytes(const struct run *run);
 
 #endif

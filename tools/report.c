@@ -63,7 +63,7 @@ void run_report_text(const struct run *run, FILE *to)
 {
 	struct ifs_machine_stats stats = machine_stats(run);
 	char *moved = tool_format_size(stats.dma_bytes);
-	char *resident = tool_format_size(stats.ram_resident_bytes);
+	char *resident = tool_format_size(run->resident_bytes);
 
 	print_guest(run, to);
 	print_updates(run, to);
@@ -72,10 +72,10 @@ void run_report_text(const struct run *run, FILE *to)
 	fprintf(to, "left over  heap blocks " U64 ", KHO marks " U64 ", leaks at shutdown " U64 "\n",
 		run->heap_left, run->marks_left, run->leaks);
 	fprintf(to, "memory     %s of the host's for the machine's RAM\n", resident);
-	fprintf(to, "reports    %s" U64 "\n", stats.reports ? "" : "none: ", stats.reports);
+	fprintf(to, stats.reports ? "reports    " U64 "\n" : "reports    none\n", stats.reports);
 	tool_print_reports(to, run->machine, "  ");
 	if (run->failure)
-		fprintf(to, "stopped    the kernel did not boot: %s\n", run->failure);
+		fprintf(to, "stopped    %s\n", run->failure);
 	if (run->stopped_at)
 		fprintf(to, "stopped    %s\n", run->stopped_at);
 	fprintf(to, "verdict    %s\n", run_has_findings(run) ? "NOT FINE: see above"
@@ -141,10 +141,10 @@ void run_report_json(const struct run *run, FILE *to)
 	fprintf(to, "  \"left\": {\"heap_blocks\": " U64 ", \"kho_marks\": " U64 ", \"leaks\": " U64 "},\n",
 		run->heap_left, run->marks_left, run->leaks);
 	fprintf(to, "  \"ram_resident_bytes\": " U64 ",\n  \"reports_total\": " U64 ",\n",
-		stats.ram_resident_bytes, stats.reports);
+		run->resident_bytes, stats.reports);
 	json_reports(run, to);
 	fputs("  ", to);
-	json_text(to, "boot_failure", run->failure, ",\n  ");
+	json_text(to, "failure", run->failure, ",\n  ");
 	json_text(to, "stopped_at", run->stopped_at, ",\n");
 	fprintf(to, "  \"fine\": %s\n}\n", run_has_findings(run) ? "false" : "true");
 }

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
+"""Runs the iommufd-sim command as a user would: command.py COMMAND DATA_DIR CASE."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+command, data, case = sys.argv[1:4]
+
+
+def run(*args, status=0, stdin=None):
+    done = subprocess.run([command, *args], capture_output=True, text=True, timeout=300)
+    if done.returncode != status:
+        sys.exit(f"{' '.join(args)}: exit status {done.returncode}, expected {status}\n"
+                 f"{done.stdout}{done.stderr}")
+    return done
+
+
+def guest(name):
+    return os.path.join(data, f"qemu-q35-{name}.flatview")
+
+
+def live_update(*args):
+    """A run that must be fine, as its JSON."""
+    report = json.loads(run("live-update", "--json", "--quiet", *args).stdout)
+    assert report["fine"] is True, report
+    assert report["updates_done"] == report["updates_wanted"] == len(report["updates"]), report
+    assert report["reports"] == [] and report["stopped_at"] is None, report
+    assert report["left"] == {"heap_blocks": 0, "kho_marks": 0, "leaks": 0}, report
+    for lost in ("lost", "astray", "corrupt", "blocked"):
+        assert report["dma"][lost] == 0, report
+    for update in report["updates"]:
+        assert update["mappings"] == 7, update
+        assert min(update["dma_before"], update["dma_during"], update["dma_after"]) > 0, update
+    return report
+
+
+def without_times(report):
+    for update in report["updates"]:
+        del update["blackout_ns"], update["restore_ns"]
+    del report["ram_resident_bytes"]
+    return report
+
+
+def one_line_error(args, *words):
+    """Bad input: status 2, nothing on stdout, one line on stderr that says what and where."""
+    done = run(*args, status=2)
+    assert done.stdout == "", done.stdout
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("iommufd-sim: "), done.stderr
+    for word in words:
+        assert word in done.stderr, f"{done.stderr!r} does not say {word!r}"
+
+
+def case_4g():
+    report = live_update("--guest", guest("4G"))
+    assert report["updates"][0]["pages_preserved"] >= 4 << 18, report
+
+
+def case_4g_exec():
+    inside = without_times(live_update("--guest", guest("4G")))
+    outside = without_times(live_update("--guest", guest("4G"), "--exec"))
+    inside["exec"] = True
+    assert inside == outside, "an execve() in the black-out changed what happened"
+
+
+def case_4g_small_pages():
+    live_update("--guest", guest("4G"), "--page-size", "4K", "--devices", "1", "--updates", "1")
+
+
+def case_64g():
+    live_update("--guest", guest("64G"), "--devices", "4")
+    live_update("--guest", guest("64G"), "--exec", "--page-size", "1G")
+
+
+def case_1t():
+    live_update("--guest", guest("1T"))
+    live_update("--guest", guest("1T"), "--exec", "--updates", "3")
+
+
+def case_deterministic():
+    one = without_times(live_update("--guest", guest("4G"), "--seed", "7"))
+    two = without_times(live_update("--guest", guest("4G"), "--seed", "7"))
+    assert one == two
+
+
+def case_posted_v1():
+    done = run("live-update", "--json", "--guest", guest("4G"), "--design", "posted-v1", status=1)
+    report = json.loads(done.stdout)
+    assert report["fine"] is False
+    assert report["stopped_at"] == ("update 1 of 2: RETRIEVE_FD of the iommufd: "
+                                    "Operation not supported"), report["stopped_at"]
+    text = run("live-update", "--guest", guest("4G"), "--design", "posted-v1", status=1).stdout
+    assert "stopped    update 1 of 2: RETRIEVE_FD of the iommufd" in text, text
+
+
+def case_text():
+    done = run("live-update", "--guest", guest("4G"), "--updates", "1")
+    for word in ("lost 0, astray 0, corrupt 0", "heap blocks 0, KHO marks 0", "reports    none",
+                 "black-out", "every update went through"):
+        assert word in done.stdout, f"{word!r} is not in\n{done.stdout}"
+    assert "update 1 of 1" in done.stderr
+    assert run("live-update", "--quiet", "--guest", guest("4G"), "--updates", "1").stderr == ""
+    assert "live-update" in run("--help").stdout
+    assert re.match(r"iommufd-sim \d", run("--version").stdout)
+    assert "--page-size" in run("live-update", "--help").stdout
+    one_line_error(["nonsense"], "nonsense")
+
+
+def case_bad_guest():
+    head = 'FlatView #1\n AS "memory", root: system\n Root memory region: system\n'
+    ram = "  0000000000000000-000000007fffffff (prio 0, ram): pc.ram\n"
+    cases = {
+        "hello\n": ("not a flat view",),
+        "": ("not a flat view",),
+        'FlatView #1\n AS "I/O", root: io\n  0000000000000000-00000000000000ff (prio 0, i/o): io\n':
+            ('no flat view of address space "memory"',),
+        head: ("has no RAM",),
+        head + ram + "  0000000000001000-0000000000001fff (prio 0, ram): x\n": (":5: ", "overlaps", "line 4"),
+        head + "  0000000000000000-00000000000c27ff (prio 0, ram): pc.ram\n": (":4: ", "not aligned"),
+        head + "  0000000000000000-0000000000000fff (prio 0, ram): r @0000000000000800\n":
+            (":4: ", "offset", "not aligned"),
+        head + "  0000000000002000-0000000000000fff (prio 0, ram): r\n": (":4: ", "ends before it starts"),
+        head + "  0000000000000000-ffffffffffffffff (prio 0, ram): r\n": (":4: ", "larger than any file"),
+        head + "  0000000000000000-0000000000000fff (prio 0, ram)\n": (":4: ", "not a region"),
+        head + "  000-fff (prio 0, ram): r\n": (":4: ", "not a region"),
+        head + ram + head + ram: ("second view",),
+        head + ram + "\0": ("NUL",),
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".flatview") as file:
+        for text, words in cases.items():
+            file.seek(0)
+            file.truncate()
+            file.write(text)
+            file.flush()
+            one_line_error(["live-update", "--guest", file.name], file.name, *words)
+    one_line_error(["live-update", "--guest", "/nonexistent"], "/nonexistent", "cannot be read")
+
+
+def case_bad_options():
+    base = ["live-update", "--guest", guest("4G")]
+    one_line_error(["live-update"], "--guest")
+    one_line_error(base + ["--devices", "65"], "--devices is 65")
+    one_line_error(base + ["--devices", "0"], "--devices is 0")
+    one_line_error(base + ["--updates", "0"], "--updates is 0")
+    one_line_error(base + ["--page-size", "3K"], "3K")
+    one_line_error(base + ["--design", "v9"], 'no design "v9"')
+    one_line_error(base + ["--memory", "4095M"], "--memory")
+    one_line_error(base + ["--memory", "2G"], "larger than the machine's RAM")
+    one_line_error(base + ["--dma-bursts", "-1"], "--dma-bursts")
+    one_line_error(base + ["extra"], "extra")
+    one_line_error(base + ["--nonsense"], "--nonsense")
+    one_line_error(["live-update-resume", "--guest", guest("4G")], "not a command for users")
+
+
+def case_arena():
+    with tempfile.TemporaryDirectory() as folder:
+        arena = os.path.join(folder, "arena")
+        run("live-update", "--quiet", "--guest", guest("4G"), "--arena", arena, "--updates", "1")
+        text = run("info", arena).stdout
+        assert "device     0000:01:00.0" in text and "1 kexec(s)" in text, text
+        assert "event log" in text, text
+        with open(arena, "r+b") as file:
+            size = os.path.getsize(arena)
+            file.truncate(size - 4096)
+        one_line_error(["info", arena], arena, "truncated")
+        with open(arena, "r+b") as file:
+            file.truncate(size)
+            head = bytearray(file.read(16))
+        for at in range(8, 16):                 # the version stands behind the magic
+            changed = bytearray(head)
+            changed[at] ^= 0x40
+            with open(arena, "r+b") as file:
+                file.write(changed)
+            error = run("info", arena, status=2).stderr
+            if "version" in error:
+                break
+        else:
+            sys.exit("no change of the header was called another version")
+        with open(arena, "r+b") as file:
+            file.write(b"not an arena at all")
+        one_line_error(["info", arena], arena, "not an arena")
+        one_line_error(["info", os.path.join(folder, "nothing")], "cannot be opened")
+        one_line_error(["info"], "one arena")
+
+
+globals()["case_" + case]()
