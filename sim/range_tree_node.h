@@ -58,20 +58,26 @@ static inline struct range_node *range_node_at(const struct range_pool *pool, u3
 	return &pool->nodes[index];
 }
 
-/* How many of the ascending @keys are < @x. Without branches: they would be unpredictable. */
+/*
+ * How many of the ascending @keys are < @x. Random addresses make each comparison unpredictable, so
+ * none is a branch, except for the one that ascending addresses always take.
+ */
 static inline u32 range_keys_below(const u64 *keys, u32 n, u64 x)
 {
 	const u64 *base = keys;
+	u32 below = 0;
 
-	if (!n)
-		return 0;
-	while (n > 1) {
+	if (!n || keys[n - 1] < x)
+		return n;
+	while (n > 16) {
 		u32 half = n / 2;
 
 		base += (base[half - 1] < x) * half;
 		n -= half;
 	}
-	return base - keys + (*base < x);
+	for (u32 i = 0; i < n; i++)
+		below += base[i] < x;
+	return base - keys + below;
 }
 
 static inline u32 range_inner_child(const struct range_node *node, u64 x)
