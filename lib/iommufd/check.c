@@ -63,12 +63,14 @@ const char *iopt_check(struct io_pagetable *iopt)
 	struct iopt_area *area;
 	u32 i;
 
+	down_read(&iopt->iova_rwsem);
 	for (area = iopt_area_iter_first(iopt, 0, U64_MAX); area && !broken;
 	     area = iopt_area_iter_next(area, 0, U64_MAX)) {
 		broken = check_area(iopt, area);
 		if (!broken)
 			broken = check_area_tables(iopt, area);
 	}
+	up_read(&iopt->iova_rwsem);
 	list_for_each_entry(a, &iopt->allowed, item)
 		if (iopt_reserved_first(iopt, a->first, a->last))
 			broken = "an allowed range is reserved";

@@ -41,7 +41,7 @@ static void posted_v1_kernel_exit(void *kernel_data)
 	list_for_each_entry_safe(restored, next, &posted->restored, list)
 		kfree(restored);
 	/* The FLB of sessions that were never finished (can_finish is false: all of them). */
-	kfree(posted->incoming);
+	posted_v1_incoming_free(posted->incoming);
 	kfree(posted);
 }
 

@@ -143,18 +143,23 @@ static void put_chain(u64 phys)
 	}
 }
 
-static void iommu_liveupdate_flb_finish(struct liveupdate_flb_op_args *args)
+void posted_v1_incoming_free(struct iommu_lu_flb_obj *obj)
 {
-	struct iommu_lu_flb_obj *obj = args->obj;
-	struct posted_v1 *posted = ifs_design_data();
-
+	if (!obj)
+		return;
 	put_chain(obj->ser->iommu_domains_phys);
 	put_chain(obj->ser->devices_phys);
 	put_chain(obj->ser->iommus_phys);
 	folio_put((struct folio *)obj->ser);
-	if (posted)
-		posted->incoming = NULL;
 	kfree(obj);
+}
+
+static void iommu_liveupdate_flb_finish(struct liveupdate_flb_op_args *args)
+{
+	struct posted_v1 *posted = ifs_design_data();
+
+	posted->incoming = NULL;
+	posted_v1_incoming_free(args->obj);
 }
 
 static const struct liveupdate_flb_ops iommu_flb_ops = {

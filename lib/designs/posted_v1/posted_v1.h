@@ -56,6 +56,8 @@ struct posted_v1 {
 };
 
 extern const struct liveupdate_flb iommu_flb;
+/* What retrieve claimed. NULL is fine. */
+void posted_v1_incoming_free(struct iommu_lu_flb_obj *obj);
 int iommu_liveupdate_register_flb(const struct liveupdate_file_handler *handler);
 int iommu_liveupdate_unregister_flb(const struct liveupdate_file_handler *handler);
 

@@ -93,7 +93,7 @@ static void ref_kernel_exit(void *kernel_data)
 
 	ref_incoming_drop(state);
 	/* Sessions that nobody finished keep theirs. */
-	kfree(state->chain);
+	ref_chain_free(state->chain);
 	kfree(state);
 }
 

@@ -81,11 +81,13 @@ static int flb_retrieve(struct liveupdate_flb_op_args *args)
 	return 0;
 }
 
-static void flb_finish(struct liveupdate_flb_op_args *args)
+void ref_chain_free(struct ref_incoming_chain *chain)
 {
-	struct ref_incoming_chain *chain = args->obj;
-	struct ref_state *state = ifs_design_data();
-	phys_addr_t pa = chain->first_pa;
+	phys_addr_t pa;
+
+	if (!chain)
+		return;
+	pa = chain->first_pa;
 
 	for (u32 i = 0; i < chain->nr_pages; i++) {
 		struct ref_page *page = phys_to_virt(pa);
@@ -93,8 +95,15 @@ static void flb_finish(struct liveupdate_flb_op_args *args)
 		pa = page->next_pa;
 		folio_put((struct folio *)page);
 	}
-	state->chain = NULL;
 	kfree(chain);
+}
+
+static void flb_finish(struct liveupdate_flb_op_args *args)
+{
+	struct ref_state *state = ifs_design_data();
+
+	state->chain = NULL;
+	ref_chain_free(args->obj);
 }
 
 static const struct liveupdate_flb_ops ref_flb_ops = {

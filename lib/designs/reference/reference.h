@@ -52,6 +52,8 @@ struct ref_incoming_chain {
 	bool truncated;         /* a page did not check: whatever hung behind it is lost */
 };
 extern const struct liveupdate_flb ref_flb;
+/* NULL is fine. */
+void ref_chain_free(struct ref_incoming_chain *chain);
 /* The outgoing side, alive while any iommufd is preserved. */
 int ref_outgoing_get(struct ref_outgoing **out);
 

@@ -179,7 +179,10 @@ bool ref_iommufd_can_finish(struct liveupdate_file_op_args *args)
 	return can;
 }
 
-/* Takes the owner's devices off the list; those still in a restored domain are cut off. */
+/*
+ * Takes the owner's devices off the list; those still in a restored domain are cut off. That is how a dead
+ * VMM's device ends and nothing that went wrong: no report.
+ */
 static void finish_devices(struct ref_state *state, struct ref_in_owner *owner)
 {
 	struct ref_in_device *in, *next;
@@ -191,8 +194,12 @@ static void finish_devices(struct ref_state *state, struct ref_in_owner *owner)
 			continue;
 		dev = ifs_iommu_find_device(in->rec.segment, in->rec.bdf);
 		if (dev && dev->restored_state == in) {
-			if (dev->group->domain && in->domain && dev->group->domain == in->domain->domain)
-				iommu_block_device(dev, "its session ended before it was moved to a new domain");
+			if (in->domain && in->domain->domain &&
+			    dev->group->domain == in->domain->domain) {
+				iommu_detach_group(in->domain->domain, dev->group);
+				pr_info("reference: %s blocked: its session ended before it was moved",
+					dev->name);
+			}
 			mutex_lock(&state->lock);
 			dev->restored_state = NULL;
 			mutex_unlock(&state->lock);

@@ -92,6 +92,7 @@ static void test_preserve_locking_is_reported(void **state)
 	lab_expect_some(f, IFS_RULE_ATOMIC_SLEEP);
 	/* HWPT_ALLOC takes them the other way round: C1's lockup. */
 	lab_expect_some(f, IFS_RULE_LOCK_ORDER);
+	lab_expect_some(f, IFS_RULE_LOCK_NOT_HELD);
 	assert_int_equal(ifs_close(vmm.process, vmm.session), 0);
 	lab_expect_some(f, IFS_RULE_ATOMIC_SLEEP);
 	lab_accept_posted_v1_locking(f);
