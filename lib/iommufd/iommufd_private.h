@@ -23,6 +23,7 @@ struct iommufd_module {
 	struct mutex lock;              /* contexts: the design's first open and last release */
 	struct list_head contexts;      /* struct iommufd_ctx.list */
 	struct range_pool pool;         /* nodes of all area and pin trees */
+	struct list_head dead_pages;    /* pages objects whose file is yet to be put */
 };
 
 static inline struct iommufd_module *iommufd_module(void)
@@ -66,6 +67,9 @@ struct iommufd_device {
 /* main.c */
 #define IOMMUFD_PATH "/dev/iommu"
 int iommufd_fops_open(struct file *file, void *module);
+
+/* pages.c: at the end of a call, with no lock held. */
+void iommufd_free_dead_pages(struct iommufd_module *module);
 
 /* object.c */
 /* A zeroed object with a reserved id: invisible until finalized. -ENOMEM, -EBUSY (no id left). */

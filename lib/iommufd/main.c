@@ -127,7 +127,9 @@ static long iommufd_fops_ioctl(struct file *file, unsigned cmd, uva_t arg)
 	if (rc)
 		return rc;
 	ucmd.cmd = buffer;
-	return op.execute(&ucmd);
+	rc = op.execute(&ucmd);
+	iommufd_free_dead_pages(ucmd.ictx->module);
+	return rc;
 }
 
 /* The first context of all, as designs see it that register there. */
@@ -166,6 +168,7 @@ static void iommufd_fops_release(struct file *file)
 
 	iommufd_del_ctx(module, ictx);
 	kfree(ictx);
+	iommufd_free_dead_pages(module);
 	module_put(&iommufd_module_owner);
 }
 

@@ -48,6 +48,7 @@ int iommufd_init(struct kernel_base *kernel)
 	module->kernel = kernel;
 	mutex_init(&module->lock);
 	INIT_LIST_HEAD(&module->contexts);
+	INIT_LIST_HEAD(&module->dead_pages);
 	range_pool_init(&module->pool, kernel, module_pool_grow, module_pool_release);
 	kernel->iommufd = module;
 	if (!module_pool_warm(module)) {
@@ -71,13 +72,31 @@ err_free_module:
 	return rc;
 }
 
+/*
+ * A context outlives its last descriptor if one of its own areas holds its file. Linux leaks it until
+ * reboot, and the module with it; the shutdown has counted it as a leak and here the knot is cut.
+ */
+static void cut_self_mapped(struct iommufd_module *module)
+{
+	while (!list_empty(&module->contexts)) {
+		struct iommufd_ctx *ictx = list_first_entry(&module->contexts, struct iommufd_ctx, list);
+		struct file *file = get_file(ictx->file);
+
+		iommufd_objects_destroy_all(ictx);
+		iommufd_free_dead_pages(module);
+		if (WARN_ON(file->f_count != 1))
+			return;
+		fput(file);
+	}
+}
+
 void iommufd_exit(struct kernel_base *kernel)
 {
 	struct iommufd_module *module = kernel->iommufd;
 
 	if (!module)
 		return;
-	assert(list_empty(&module->contexts));
+	cut_self_mapped(module);
 	iommufd_hook(module_exit, kernel->design_data);
 	fs_unregister(kernel->fs, IOMMUFD_PATH);
 	range_pool_deinit(&module->pool);

@@ -38,6 +38,7 @@ struct iopt_pinned {
 struct iopt_pages_alloc {
 	struct iopt_pages pages;
 	struct iopt_pinned pinned;
+	struct list_head dead;          /* on iommufd_module.dead_pages */
 };
 
 static struct pinned_range *range_of(const struct range_entry *entry)
@@ -120,16 +121,40 @@ void iopt_get_pages(struct iopt_pages *pages)
 	pages->refs++;
 }
 
+static void iopt_free_pages(struct iopt_pages *pages)
+{
+	if (pages->file)
+		fput(pages->file);
+	mm_put(pages->source_mm);
+	kfree(container_of(pages, struct iopt_pages_alloc, pages));
+}
+
+/*
+ * Any file can be mapped, an iommufd too, and callers hold locks of an IOVA space. Linux's fput() runs
+ * release() only when the task returns to userspace; so here a file waits for iommufd_free_dead_pages().
+ */
 void iopt_put_pages(struct iopt_pages *pages)
 {
 	assert(pages->refs);
 	if (--pages->refs)
 		return;
 	WARN_ON(pages->pinned->ranges.count != 0);
-	if (pages->file)
-		fput(pages->file);
-	mm_put(pages->source_mm);
-	kfree(container_of(pages, struct iopt_pages_alloc, pages));
+	if (!pages->file)
+		iopt_free_pages(pages);
+	else
+		list_add_tail(&container_of(pages, struct iopt_pages_alloc, pages)->dead,
+			      &iommufd_module()->dead_pages);
+}
+
+void iommufd_free_dead_pages(struct iommufd_module *module)
+{
+	struct iopt_pages_alloc *alloc;
+
+	while (!list_empty(&module->dead_pages)) {
+		alloc = list_first_entry(&module->dead_pages, struct iopt_pages_alloc, dead);
+		list_del(&alloc->dead);
+		iopt_free_pages(&alloc->pages);
+	}
 }
 
 static int pin_memory(struct iopt_pages *pages, struct pinned_range *range)
