@@ -39,7 +39,8 @@ int fixture_set_up(void **state);
 int fixture_set_up_posted_v1(void **state);
 int fixture_tear_down(void **state);
 
-/* Exactly @count more reports of @rule are fine. */
+/* Exactly @count more reports of @rule are fine; FIXTURE_ANY: at least one, any number. */
+#define FIXTURE_ANY UINT64_MAX
 void fixture_expect(struct fixture *f, enum ifs_rule rule, uint64_t count);
 /* Boots and starts a process; fails the test if either does not work. */
 void fixture_boot(struct fixture *f);

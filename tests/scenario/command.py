@@ -157,7 +157,8 @@ def case_bad_options():
 
 
 def case_arena():
-    with tempfile.TemporaryDirectory() as folder:
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         arena = os.path.join(folder, "arena")
         run("live-update", "--quiet", "--guest", guest("4G"), "--arena", arena, "--updates", "1")
         text = run("info", arena).stdout
@@ -169,17 +170,11 @@ def case_arena():
         one_line_error(["info", arena], arena, "truncated")
         with open(arena, "r+b") as file:
             file.truncate(size)
-            head = bytearray(file.read(16))
-        for at in range(8, 16):                 # the version stands behind the magic
-            changed = bytearray(head)
-            changed[at] ^= 0x40
-            with open(arena, "r+b") as file:
-                file.write(changed)
-            error = run("info", arena, status=2).stderr
-            if "version" in error:
-                break
-        else:
-            sys.exit("no change of the header was called another version")
+            head = bytearray(file.read(17))
+        head[16] ^= 0x40                        # the version stands behind 16 bytes of magic
+        with open(arena, "r+b") as file:
+            file.write(head)
+        one_line_error(["info", arena], arena, "arena of version 65", "knows version 1")
         with open(arena, "r+b") as file:
             file.write(b"not an arena at all")
         one_line_error(["info", arena], arena, "not an arena")

@@ -51,6 +51,7 @@ static void test_send_fd_shares_object_ids(void **state)
 {
 	struct fixture *f = *state;
 	struct vmm vmm, other;
+	uint32_t ioas;
 	int copy;
 
 	vmm_start(&vmm, f);
@@ -59,7 +60,8 @@ static void test_send_fd_shares_object_ids(void **state)
 	assert_non_null(other.process);
 	copy = ifs_send_fd(vmm.process, vmm.iommufd, other.process);
 	assert_int_equal(copy, 0);
-	assert_int_equal(vmm_ioas(&other, copy), vmm_ioas(&vmm, vmm.iommufd) - 1);
+	ioas = vmm_ioas(&other, copy);
+	assert_int_equal(vmm_ioas(&vmm, vmm.iommufd), ioas + 1);
 	assert_int_equal(ifs_send_fd(vmm.process, 999, other.process), -EBADF);
 	ifs_exit(other.process);
 }

@@ -20,6 +20,10 @@ static void test_posted_v1_stops_at_retrieve_of_iommufd(void **state)
 	struct fixture *f = *state;
 	struct vmm vmm;
 
+	/* Known flaws: it sleeps under xa_lock and the FLB's spinlock, and walks areas without their lock. */
+	fixture_expect(f, IFS_RULE_LOCK_NOT_HELD, FIXTURE_ANY);
+	fixture_expect(f, IFS_RULE_ATOMIC_SLEEP, FIXTURE_ANY);
+	fixture_expect(f, IFS_RULE_LOCK_ORDER, FIXTURE_ANY);
 	vmm_start(&vmm, f);
 	mark(&vmm);
 	vmm.session = vmm_try_create_session(&vmm, "vmm");
