@@ -70,8 +70,29 @@ static void report_no_room(struct page_alloc *pages, u64 first, u64 last)
 
 static void tell_checker(struct page_alloc *pages, u64 first, u64 last, enum frame_owner owner)
 {
+	if (!pages->published)
+		return;
 	dma_check_set_owner(pages->kernel->machine, first << PAGE_SHIFT,
 			    (last - first + 1) << PAGE_SHIFT, owner);
+}
+
+/*
+ * Until a frame changes hands for the first time, this kernel has only been finding out what the
+ * previous one kept: the checker goes on with what that one said. A boot that fails before, fails with
+ * nobody's memory taken away.
+ */
+static void publish(struct page_alloc *pages)
+{
+	struct range_entry entry = { 0 };
+	u64 at = 0;
+
+	if (pages->published)
+		return;
+	pages->published = true;
+	while (range_tree_lookup(&pages->owners, at, &entry)) {
+		tell_checker(pages, entry.start, entry.last, (enum frame_owner)entry.value);
+		at = entry.last + 1;
+	}
 }
 
 static void owners_paint(struct page_alloc *pages, u64 first, u64 last, enum frame_owner from,
@@ -142,8 +163,6 @@ int page_alloc_new(struct kernel_base *kernel, struct page_alloc **out)
 		range_tree_insert(&pages->dirty, 1, nr_pages - 1, 0);
 	if (!make_room(pages))
 		goto free_pool;
-	tell_checker(pages, 0, 0, FRAME_KERNEL);
-	tell_checker(pages, 1, nr_pages - 1, FRAME_FREE);
 	*out = pages;
 	return 0;
 
@@ -173,6 +192,7 @@ static void hand_out(struct page_alloc *pages, u64 range_first, u64 range_last, 
 		     u64 last, enum frame_owner owner)
 {
 	assert(owner != FRAME_FREE);
+	publish(pages);
 	take(pages, range_first, range_last, first, last, owner);
 	clean(pages, first, last, true);
 	tell_checker(pages, first, last, owner);
@@ -247,6 +267,7 @@ static void free_run(struct page_alloc *pages, u64 first, u64 last, enum frame_o
 	u64 from, to;
 	bool done;
 
+	publish(pages);
 	if (owner_at(pages, first - 1, &from, &to) == FRAME_FREE)
 		free_index_remove(&pages->free, from, to);
 	if (last + 1 < pages->nr_pages && owner_at(pages, last + 1, &from, &to) == FRAME_FREE)
@@ -328,6 +349,7 @@ void pages_set_owner(struct page_alloc *pages, pa_t pa, u64 nr_pages, enum frame
 	bool in_ram = pfns_of(pages, pa, nr_pages, &first, &last);
 
 	assert(in_ram && first > 0 && owner != FRAME_FREE);
+	publish(pages);
 	for (u64 at = first; at <= last; at = to + 1) {
 		enum frame_owner was = owner_at(pages, at, &from, &to);
 

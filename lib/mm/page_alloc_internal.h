@@ -22,6 +22,7 @@ struct free_index {
 struct page_alloc {
 	struct kernel_base *kernel;
 	u64 nr_pages;
+	bool published;                 /* the DMA checker follows this map */
 	struct range_pool pool;         /* of all trees here */
 	struct range_tree owners;       /* pfns -> frame_owner; covers RAM, neighbours differ */
 	struct range_tree dirty;        /* free pfns that may not read as zero */
