@@ -53,7 +53,8 @@ struct ifs_machine_config {
 IFS_PUBLIC struct ifs_machine *ifs_machine_new(const struct ifs_machine_config *config,
 					       struct ifs_error *error);
 /*
- * Takes over the arena file @fd (kept open by the machine, closed by ifs_machine_free()). The file is
+ * Takes over the arena file @fd (kept open by the machine, closed by ifs_machine_free(); left to the
+ * caller if it is refused). The file is
  * input: magic, version, sizes and every index in it are checked; NULL with @error names what is
  * wrong (not an arena, another version, truncated, which field is out of range).
  */
