@@ -3,7 +3,7 @@
  * Areas: insert, find and remove of disjoint ranges in random order, next to GLib's GTree used as
  * QEMU's util/iova-tree.c uses it: one allocated entry per range, and a comparator that calls
  * overlapping ranges equal. Both run in the same minute on the same addresses; what counts is the
- * ratio. Then the two other things the structure is made for: painting page after page, and stepping
+ * ratio. Then two more things the structure is made for: painting page after page, and stepping
  * through all ranges.
  *
  * --full adds 10 million ranges (about 2 GiB for the GTree).
