@@ -47,9 +47,9 @@ IFS_PUBLIC enum ifs_dma_status ifs_device_dma_write(struct ifs_device *device, i
 						    struct ifs_dma_fault *fault);
 
 /*
- * Streaming: on each burst the engine picks a place in one of its windows by its own random sequence,
- * writes a pattern that names device and burst (if the window is writable), reads it back and
- * compares; from a read-only window it only reads.
+ * Streaming: on each burst the engine picks a place in one of its windows by its own random
+ * sequence, writes a pattern that names device and burst (if the window is writable), reads it
+ * back and compares; from a read-only window it only reads.
  */
 struct ifs_stream_window {
 	ifs_iova_t start, last;

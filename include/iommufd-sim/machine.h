@@ -36,8 +36,8 @@ enum ifs_pt_format {
  */
 struct ifs_machine_config {
 	size_t size;
-	uint64_t ram_bytes;             /* multiple of 2 MiB, up to 16 TiB; default 1 GiB. Sparse. */
-	const char *ram_path;           /* arena file to create; default: anonymous (memfd) */
+	uint64_t ram_bytes;             /* multiple of 2 MiB, to 16 TiB; default 1 GiB. Sparse. */
+	const char *ram_path;           /* arena file to create, not there yet; default: a memfd */
 	uint32_t nr_iommus;             /* 1 to 8; default 1 */
 	uint32_t pt_format;             /* enum ifs_pt_format */
 	uint32_t iotlb_entries;         /* power of two, 16 to 4096; default 256 */
@@ -53,21 +53,24 @@ struct ifs_machine_config {
 IFS_PUBLIC struct ifs_machine *ifs_machine_new(const struct ifs_machine_config *config,
 					       struct ifs_error *error);
 /*
- * Takes over the arena file @fd (kept open by the machine, closed by ifs_machine_free(); left to the
- * caller if it is refused). The file is
- * input: magic, version, sizes and every index in it are checked; NULL with @error names what is
- * wrong (not an arena, another version, truncated, which field is out of range).
+ * Takes over the arena file @fd (kept open by the machine, closed by ifs_machine_free(); left to
+ * the caller if it is refused). The file is input: magic, version, sizes and every index in it
+ * are checked; NULL with @error names what is wrong (not an arena, another version, truncated,
+ * which field is out of range).
  */
 IFS_PUBLIC struct ifs_machine *ifs_machine_open(int fd, struct ifs_error *error);
 IFS_PUBLIC void ifs_machine_free(struct ifs_machine *machine);
-/* The arena's descriptor, for inheritance over execve(). Still owned by the machine. */
+/*
+ * The arena's descriptor, for inheritance over execve() (clear its close-on-exec flag first). Still
+ * owned by the machine.
+ */
 IFS_PUBLIC int ifs_machine_arena_fd(const struct ifs_machine *machine);
 
 /* Changes what happens on a report. */
 IFS_PUBLIC void ifs_machine_set_on_report(struct ifs_machine *machine, enum ifs_on_report what);
 IFS_PUBLIC bool ifs_machine_is_stopped(const struct ifs_machine *machine);
 
-/* Lets every streaming device do @bursts DMA bursts each, in turn. Runs with or without a kernel. */
+/* Lets every streaming device do @bursts DMA bursts, in turn. With or without a kernel. */
 IFS_PUBLIC void ifs_machine_run(struct ifs_machine *machine, uint64_t bursts);
 
 /* What has been counted since power-on. */
@@ -95,8 +98,8 @@ enum ifs_rule {
 	IFS_RULE_DMA_ASTRAY,
 	IFS_RULE_DMA_CORRUPT,
 	IFS_RULE_STALE_IOTLB,           /* a cached translation outlived its entry */
-	IFS_RULE_TABLE_FREED,           /* a page table page was freed while hardware could walk it */
-	IFS_RULE_UNPRESERVED_TARGET,    /* at kexec a live entry pointed at a frame nobody preserved */
+	IFS_RULE_TABLE_FREED,           /* a table page was freed while hardware could walk it */
+	IFS_RULE_UNPRESERVED_TARGET,    /* at kexec a live entry led to a frame nobody preserved */
 	IFS_RULE_LEAK,                  /* heap, pins, marks, files left after a close */
 	IFS_RULE_ATOMIC_SLEEP,
 	IFS_RULE_LOCK_ORDER,
@@ -113,14 +116,15 @@ enum ifs_rule {
 };
 IFS_PUBLIC const char *ifs_rule_name(enum ifs_rule rule);
 /* Reports of @rule so far, kept or not. */
-IFS_PUBLIC uint64_t ifs_machine_count_reports(const struct ifs_machine *machine, enum ifs_rule rule);
+IFS_PUBLIC uint64_t ifs_machine_count_reports(const struct ifs_machine *machine,
+					      enum ifs_rule rule);
 
 struct ifs_report {
 	uint64_t step;
 	uint32_t rule;
 	char text[244];
 };
-/* The @index-th of the first 64 reports. False past the end. */
+/* The @index-th report kept: the first 64, at most 16 of a rule. False past the end. */
 IFS_PUBLIC bool ifs_machine_get_report(const struct ifs_machine *machine, unsigned index,
 				       struct ifs_report *out);
 /* The event log as text, oldest first, one event a line. Free with free(). NULL: no memory. */

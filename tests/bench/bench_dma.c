@@ -145,7 +145,7 @@ static void bench_stream(const char *name, u64 span, u64 burst)
 
 static void bench_engine(void)
 {
-	struct ifs_stream_window window = { .start = 0, .last = WINDOW_BYTES - 1, .writable = true };
+	struct ifs_stream_window window = { .last = WINDOW_BYTES - 1, .writable = true };
 	struct ifs_stream_config config = { .size = sizeof(config), .windows = &window,
 					    .nr_windows = 1 };
 	u64 start, ns, n = 100000;
