@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Tables across a kexec (the posted series, patches 4 and 5): preserving the pages of live tables, and making
- * a domain around what the previous kernel left. The cost grows with table pages and with runs of
- * leaves, not with memory.
+ * Tables across a kexec (the posted series, patches 4 and 5): preserving the pages of live
+ * tables, and making a domain around what the previous kernel left. The cost grows with table
+ * pages and with runs of leaves, not with memory.
  *
- * Adoption reads its input in two passes and claims in a third, so that a refusal has changed nothing:
- *   1. each table page lies in RAM, was preserved as one 4 KiB folio, is unclaimed, and is found once:
- *      two entries that lead to one table would make two IOVA ranges one without anyone knowing.
- *      If the record says how many there are, there are that many: a guest's own page of zeros would
- *      pass for a table without entries
+ * Adoption reads its input in two passes and claims in a third, so that a refusal has changed
+ * nothing:
+ *   1. each table page lies in RAM, was preserved as one 4 KiB folio, is unclaimed, and is found
+ *      once: two entries that lead to one table would make two IOVA ranges one without anyone
+ *      knowing. If the record says how many there are, there are that many: a guest's own page of
+ *      zeros would pass for a table without entries
  *   2. each leaf leads to memory that the previous kernel preserved as well, and not to one of the
- *      tables: memory that this kernel owns must not be reachable for a device, not even for a moment
+ *      tables: memory that this kernel owns must not be reachable for a device at any moment
  *   3. the pages are claimed: RESERVED becomes TABLE
  *
  * Unlike Linux: the posted series does 3 only, with BUG_ON for a page that cannot be restored.
@@ -38,7 +39,8 @@ int ifs_pt_for_each_table(const struct pt_iommu *pt, int (*fn)(void *ctx, pa_t t
 }
 
 int ifs_pt_for_each_leaf(const struct pt_iommu *pt,
-			 int (*fn)(void *ctx, iova_t iova, pa_t pa, u64 length, int prot), void *ctx)
+			 int (*fn)(void *ctx, iova_t iova, pa_t pa, u64 length, int prot),
+			 void *ctx)
 {
 	struct pt_ctx walk;
 
@@ -79,7 +81,7 @@ int ifs_pt_preserve(struct pt_iommu *pt)
 	struct preserve_walk walk = { .kernel = current->kernel };
 	int ret = ifs_pt_for_each_table(pt, preserve_table, &walk);
 
-	/* The walk visits tables in the same order again, so the first ones are those that are marked. */
+	/* The walk visits tables in the same order again: the first ones are those marked. */
 	if (ret)
 		ifs_pt_for_each_table(pt, unpreserve_table, &walk);
 	return ret;
@@ -93,8 +95,8 @@ void ifs_pt_unpreserve(struct pt_iommu *pt)
 }
 
 /*
- * The table pages seen so far: an open-addressing hash set, so that a page seen twice is noticed at once
- * and a set of tables that leads back into itself does not cost more than its size.
+ * The table pages seen so far: an open-addressing hash set, so that a page seen twice is noticed
+ * at once and a set of tables that leads back into itself does not cost more than its size.
  */
 struct table_set {
 	struct kernel_base *kernel;
@@ -191,7 +193,7 @@ static bool table_set_hits(const struct table_set *set, pa_t pa, u64 length)
 	return low < set->nr_tables && set->slots[low] - pa < length;
 }
 
-/* Memory whose user has been restored already is MEMFD, the rest still RESERVED; a run may mix them. */
+/* Memory whose user has been restored already is MEMFD, the rest RESERVED; a run may mix them. */
 static bool run_is_preserved(struct page_alloc *pages, pa_t pa, u64 nr_pages)
 {
 	if (pages_all_owned(pages, pa, nr_pages, FRAME_RESERVED) ||
@@ -268,7 +270,7 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 	struct iommu_domain *domain;
 	int ret;
 
-	/* A did of 0: nothing was attached. The unit's bitmap may have it: the design reserved it early. */
+	/* A did of 0: nothing was attached. The bitmap may have it: the design reserved it early. */
 	if (!pt_geometry_ok(pt) || did == 1 || did >= iommu->nr_dids ||
 	    (did && did_is_in_use(core, iommu, did)) || (dirty_tracking && !ops->dirty_ops))
 		return -EINVAL;

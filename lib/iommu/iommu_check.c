@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Checks of the IOMMU core: its invariants at any time, and what must hold of preserved tables at the
- * instant of kexec (rule UNPRESERVED_TARGET). Nothing here changes anything.
+ * Checks of the IOMMU core: its invariants at any time, and what must hold of preserved tables at
+ * the instant of kexec (rule UNPRESERVED_TARGET). Nothing here changes anything.
  *
  * Invariants:
- *   - a device has a context entry exactly if its group has a domain, and the entry is that domain's
- *   - a domain's nr_attached is the number of those devices; with any, it has a domain id, its alone
+ *   - a device has a context entry exactly if its group has a domain, and it is that domain's
+ *   - a domain's nr_attached is the number of those devices; with any, it has an id, its alone
  *   - every page of its tables is owned as FRAME_TABLE, and there are nr_table_pages of them
  */
 #include "lib/iommu/iommu_private.h"
@@ -154,5 +154,6 @@ void iommu_kexec_check_unit(struct iommu_core *core, struct iommu_device *iommu)
 	if (walk.nr_bad)
 		kernel_report(core->kernel, IFS_RULE_UNPRESERVED_TARGET,
 			   "IOMMU %u: %llu root or context table(s) not preserved, first at 0x%llx",
-			   iommu->unit, (unsigned long long)walk.nr_bad, (unsigned long long)walk.pa);
+			   iommu->unit, (unsigned long long)walk.nr_bad,
+			   (unsigned long long)walk.pa);
 }

@@ -3,15 +3,16 @@
  * The IOMMU core's life: boot, kexec, shutdown (drivers/iommu/iommu.c, bus probe; intel/iommu.c,
  * init_dmars() and intel_iommu_shutdown()).
  *
- * Boot. Each unit gets the root table that its design says the previous kernel left, or a new and empty
- * one: then all its devices are blocked until somebody attaches them. Each device is in a group of its
- * own and is attached to its restored domain before anything else can know it. What cannot be restored
- * costs its device. At the end, entries that no attached device answers for are cleared, and domain ids
- * that no domain answers for are free again.
+ * Boot. Each unit gets the root table that its design says the previous kernel left, or a new and
+ * empty one: then all its devices are blocked until somebody attaches them. Each device is in a
+ * group of its own and is attached to its restored domain before anything else can know it. What
+ * cannot be restored costs its device. At the end, entries that no attached device answers for
+ * are cleared, and domain ids that no domain answers for are free again.
  *
- * End. Translation stays on, because a unit without it lets every DMA through. At kexec the entries of
- * devices that are not preserved are cleared; a unit that is not preserved, or that is shut down, is
- * pointed at page 0, which no kernel hands out and which is zero: an empty root table.
+ * End. Translation stays on, because a unit without it lets every DMA through. At kexec the
+ * entries of devices that are not preserved are cleared; a unit that is not preserved, or that is
+ * shut down, is pointed at page 0, which no kernel hands out and which is zero: an empty root
+ * table.
  */
 #include "lib/iommu/iommu_private.h"
 
@@ -38,7 +39,7 @@ static int unit_boot_root(struct iommu_core *core, struct iommu_device *iommu)
 		return 0;
 	if (ret < 0)
 		kernel_report(core->kernel, IFS_RULE_STATE_REFUSED,
-			   "IOMMU %u: root table at 0x%llx refused (%d): all its devices are blocked",
+			   "IOMMU %u: root table at 0x%llx refused (%d): its devices are blocked",
 			   iommu->unit, (unsigned long long)root_pa, ret);
 	return vtd_root_new(core, iommu);
 }

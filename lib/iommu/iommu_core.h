@@ -20,8 +20,8 @@ int iommu_core_new(struct kernel_base *kernel, struct iommu_core **out);
 /* Orderly shutdown: everything freed. Each unit goes on translating, with an empty root table. */
 void iommu_core_free(struct iommu_core *core);
 /*
- * A boot that failed: only the heap is given back. Hardware and tables stay as they are, and devices go
- * on as in the black-out.
+ * A boot that failed: only the heap is given back. Hardware and tables stay as they are, and
+ * devices go on as in the black-out.
  */
 void iommu_core_abandon(struct iommu_core *core);
 /* Just before kexec: context entries of devices that are not preserved are cleared and flushed. */

@@ -3,12 +3,12 @@
  * Domains: allocation, mapping, dirty tracking (drivers/iommu/iommu.c; intel/iommu.c for what the
  * driver decides). A domain belongs to one unit; its tables have the format that the unit walks.
  *
- * Table pages that an operation unlinked are freed only after the IOTLB flush: until then hardware may
- * still be reading them.
+ * Table pages that an operation unlinked are freed only after the IOTLB flush: until then
+ * hardware may still be reading them.
  *
- * Freeing: a domain that its holder frees while devices are attached is a bug in the holder, except for
- * one taken over from the previous kernel: those are attached before anybody holds them, and go when
- * the holder has let go and the last device has left, whichever comes last.
+ * Freeing: a domain that its holder frees while devices are attached is a bug in the holder,
+ * except for one taken over from the previous kernel: those are attached before anybody holds
+ * them, and go when the holder has let go and the last device has left, whichever comes last.
  */
 #include "lib/iommu/iommu_private.h"
 

@@ -2,12 +2,13 @@
 /*
  * Groups: what devices are attached to, and who may do DMA through them (drivers/iommu/iommu.c).
  *
- * A group without a domain is blocked: its devices have no context entry. There are no users of the DMA
- * API here, so that this is also what a released group returns to (Linux: its default domain).
+ * A group without a domain is blocked: its devices have no context entry. There are no users of
+ * the DMA API here, so that this is also what a released group returns to (Linux: its default
+ * domain).
  *
- * A change of domain is made in two steps: everything that may fail (a domain id, context tables) for
- * all devices first, then the entries, which cannot fail. Replace therefore leaves no moment without a
- * translation, and a failed call nothing changed but perhaps an empty context table.
+ * A change of domain is made in two steps: everything that may fail (a domain id, context tables)
+ * for all devices first, then the entries, which cannot fail. Replace therefore leaves no moment
+ * without a translation, and a failed call nothing changed but perhaps an empty context table.
  *
  * Restored devices: their group has a domain from the start. Unlike Linux, where nothing can be
  * restored yet: the owner may attach another domain over a restored one, in one step, and a release

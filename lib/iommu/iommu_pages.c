@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Table pages (drivers/iommu/iommu-pages.c). The frames are owned as FRAME_TABLE, so that the machine's
- * checker knows that hardware may read them and that no device may write them.
+ * Table pages (drivers/iommu/iommu-pages.c). The frames are owned as FRAME_TABLE, so that the
+ * machine's checker knows that hardware may read them and that no device may write them.
  *
  * Invariants: a page on a list is all zero but for its first slot, which names the next page.
- * A page is not freed while it is marked for the next kernel: that would hand over whatever comes to
- * live there next. It is our bug, or a design's, and said so.
+ * A page is not freed while it is marked for the next kernel: that would hand over whatever comes
+ * to live there next. It is our bug, or a design's, and said so.
  *
  * Left out: orders above 0 (no format here has larger tables), NUMA, cache-incoherent walkers.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Memory for tables that hardware walks (drivers/iommu/iommu-pages.c): page tables, root and context
- * tables. Always one zeroed 4 KiB frame, named by its physical address.
+ * Memory for tables that hardware walks (drivers/iommu/iommu-pages.c): page tables, root and
+ * context tables. Always one zeroed 4 KiB frame, named by its physical address.
  */
 #ifndef LIB_IOMMU_IOMMU_PAGES_H
 #define LIB_IOMMU_IOMMU_PAGES_H
@@ -10,9 +10,9 @@
 
 /*
  * Tables that software has unlinked but hardware may still be walking, until the IOTLB is flushed.
- * Linux chains them through struct page; there is none here, so the chain runs through the first slot
- * of the pages themselves. A page-aligned address has neither R, W nor P set: to a walker the chain is
- * a table without entries.
+ * Linux chains them through struct page; there is none here, so the chain runs through the first
+ * slot of the pages themselves. A page-aligned address has neither R, W nor P set: to a walker
+ * the chain is a table without entries.
  */
 struct iommu_pages_list {
 	pa_t head;              /* 0: empty */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * What all page-table formats have in common: geometry, range validation, the choice of page size
- * (drivers/iommu/generic_pt/pt_iter.h, iommu_pt.h). Sizes are chosen greedily: at each step the largest
- * supported page that fits and to which both addresses are aligned.
+ * (drivers/iommu/generic_pt/pt_iter.h, iommu_pt.h). Sizes are chosen greedily: at each step the
+ * largest supported page that fits and to which both addresses are aligned.
  *
  * Left out: growing the top (AMDv1), contiguous entries, 3 and 5 levels: every table here has 4.
  */
@@ -88,8 +88,9 @@ int pt_range_last(iova_t va, u64 length, iova_t *last)
 }
 
 /*
- * With sign extension only the start decides which half is meant: a range that starts in the lower half
- * may run past its end (and then aliases the upper half). Linux accepts it, and so do we.
+ * With sign extension only the start decides which half is meant: a range that starts in the
+ * lower half may run past its end (and then aliases the upper half). Linux accepts it, and so do
+ * we.
  */
 int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last)
 {
@@ -120,7 +121,7 @@ u64 pt_pgsize_count(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa, unsigned
 	u64 next = larger & -larger;
 	u64 until_next;
 
-	/* Only where both addresses reach the larger alignment together can a larger page follow. */
+	/* A larger page can follow only where both addresses reach its alignment together. */
 	if (!next || (va ^ oa) & (next - 1))
 		return count;
 	until_next = (next - (va & (next - 1))) >> pgsize_lg2;

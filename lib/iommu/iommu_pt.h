@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * Page tables as the IOMMU core sees them: one set of operations per format, each compiled from the
- * same algorithm (iommu_pt_map.h, iommu_pt_read.h) and a format header (iommu_pt_fmt_*.h). Linux does
- * the same in drivers/iommu/generic_pt/.
+ * same algorithm (iommu_pt_map.h, iommu_pt_read.h) and a format header (iommu_pt_fmt_*.h). Linux
+ * does the same in drivers/iommu/generic_pt/.
  *
  * A format header defines, each static and prefixed with the format's name:
  *   type(entry, level)             what an entry is

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * VT-d second-stage entries (VT-d specification, 9.8; generic_pt/fmt/vtdss.h). Masks: sim/pt_formats.h.
+ * VT-d second-stage entries (VT-d specification, 9.8; generic_pt/fmt/vtdss.h). Masks:
+ * sim/pt_formats.h.
  *
- * To this code an entry is present if it is not zero; to hardware, if R or W is set. Leaves always have
- * one of them, so the two differ only on damaged tables, which entry_ok() refuses.
+ * To this code an entry is present if it is not zero; to hardware, if R or W is set. Leaves
+ * always have one of them, so the two differ only on damaged tables, which entry_ok() refuses.
  */
 #ifndef LIB_IOMMU_IOMMU_PT_FMT_VTDSS_H
 #define LIB_IOMMU_IOMMU_PT_FMT_VTDSS_H

@@ -3,8 +3,8 @@
  * Template: mapping. Included once per format, with FMT(name) naming the format's functions
  * (generic_pt/iommu_pt.h, map_range).
  *
- * A request is cut into chunks of equal pages, a chunk into what lies in one table, and that is stored
- * in one loop. What a chunk meets:
+ * A request is cut into chunks of equal pages, a chunk into what lies in one table, and that is
+ * stored in one loop. What a chunk meets:
  *   empty          the leaf is stored
  *   a leaf         -EADDRINUSE
  *   a table        if there is no leaf anywhere below it is taken out and freed after a flush;
@@ -163,7 +163,7 @@ static int FMT(map)(struct pt_ctx *ctx, iova_t iova, pa_t paddr, u64 length, int
 
 	if (WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))))
 		return -EINVAL;
-	/* Only the first byte is checked; pages further on are truncated silently. So does Linux. */
+	/* Only the first byte is checked; later pages are truncated silently. So does Linux. */
 	if (paddr & ~(PT_ADDRESS_MASK | (PAGE_SIZE - 1)))
 		return -ERANGE;
 	ret = FMT(set_prot)(prot, &map.attrs);

@@ -2,10 +2,10 @@
 /*
  * Template: everything that only looks at tables, and the dirty bits (generic_pt/iommu_pt.h).
  *
- * The two walks over all of a set of tables take them as input: an entry that neither this writer nor
- * the hardware makes, or that points out of RAM, ends the walk with -EINVAL. A walk never visits more
- * tables than RAM has pages, so tables that point to each other end it too; whoever needs each table
- * to be seen once (adopt.c) checks that itself.
+ * The two walks over all of a set of tables take them as input: an entry that neither this writer
+ * nor the hardware makes, or that points out of RAM, ends the walk with -EINVAL. A walk never
+ * visits more tables than RAM has pages, so tables that point to each other end it too; whoever
+ * needs each table to be seen once (adopt.c) checks that itself.
  *
  * No include guard: that is the point.
  */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The VT-d driver across a kexec (the posted series, patches 6 and 7): the root table and the context tables
- * of one unit are preserved and adopted. Translation stays on throughout.
+ * The VT-d driver across a kexec (the posted series, patches 6 and 7): the root table and the
+ * context tables of one unit are preserved and adopted. Translation stays on throughout.
  *
- * What is damaged costs only what hangs on it. A root table that is not the one the hardware walks, or
- * not a page that was preserved, cannot be adopted. A root entry that is malformed, or leads to a page
- * that was not preserved, belongs to another bus as well or does not look like a context table, is
- * cleared: its bus is cut off. A context entry is compared when its device is attached (adopt.c); those
- * that no device answers for are cleared at the end of boot (iommu_core.c).
+ * What is damaged costs only what hangs on it. A root table that is not the one the hardware
+ * walks, or not a page that was preserved, cannot be adopted. A root entry that is malformed, or
+ * leads to a page that was not preserved, belongs to another bus as well or does not look like a
+ * context table, is cleared: its bus is cut off. A context entry is compared when its device is
+ * attached (adopt.c); those that no device answers for are cleared at the end of boot
+ * (iommu_core.c).
  *
- * A damaged root entry may lead to a preserved page that is something else, say a guest's memory. To
- * tell, most of the entries of a context table must belong to devices that are there; and at kexec a
- * table without entries is unlinked, so that an empty one is refused as well.
+ * A damaged root entry may lead to a preserved page that is something else, say a guest's memory.
+ * To tell, most of the entries of a context table must belong to devices that are there; and at
+ * kexec a table without entries is unlinked, so that an empty one is refused as well.
  */
 #include "lib/iommu/iommu_private.h"
 

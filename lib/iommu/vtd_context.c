@@ -6,9 +6,10 @@
  *   lo  63:12 context table  0 P   lo  63:12 page table   3:2 TT   1 FPD   0 P
  *   hi  0                          hi  23:8 domain id   6 first-stage format   2:0 AW
  *
- * A device without a domain has no entry: blocked, every DMA faults. A change of domain is one write of
- * 16 bytes over the old entry, so that there is no moment without one, followed by the invalidations
- * the specification asks for (6.5.3.3): context cache of the device, IOTLB of the old domain id.
+ * A device without a domain has no entry: blocked, every DMA faults. A change of domain is one
+ * write of 16 bytes over the old entry, so that there is no moment without one, followed by the
+ * invalidations the specification asks for (6.5.3.3): context cache of the device, IOTLB of the
+ * old domain id.
  *
  * The DMA checker is told of each change exactly when it has become effective.
  */
@@ -97,7 +98,7 @@ int vtd_context_prepare(struct kernel_base *kernel, struct iommu_device *iommu, 
 			return ret;
 		}
 	}
-	vtd_root(kernel, iommu)[bdf >> 8] = (struct vtd_root_entry){ .lo = table_pa | IOMMU_ROOT_P };
+	vtd_root(kernel, iommu)[bdf >> 8].lo = table_pa | IOMMU_ROOT_P;
 	return 0;
 }
 
@@ -106,7 +107,8 @@ struct vtd_context_entry vtd_context_of(const struct iommu_domain *domain)
 	bool first_stage = domain->pt.format == IOMMU_PT_X86_64;
 
 	return (struct vtd_context_entry){
-		.lo = domain->pt.top_pa | IOMMU_CTX_TT_TRANSLATE << IOMMU_CTX_TT_SHIFT | IOMMU_CTX_P,
+		.lo = domain->pt.top_pa | IOMMU_CTX_TT_TRANSLATE << IOMMU_CTX_TT_SHIFT |
+		      IOMMU_CTX_P,
 		.hi = (u64)domain->did << IOMMU_CTX_DID_SHIFT |
 		      (first_stage ? IOMMU_CTX_FIRST_STAGE : 0) |
 		      VTD_AW_LEVELS(domain->pt.top_level + 1),
@@ -162,7 +164,9 @@ void vtd_context_for_each(struct kernel_base *kernel, const struct iommu_device 
 			continue;
 		for (unsigned devfn = 0; devfn < VTD_NR_DEVFNS; devfn++) {
 			u16 bdf = bus << 8 | devfn;
-			const struct vtd_context_entry *entry = vtd_context_find(kernel, iommu, bdf);
+			const struct vtd_context_entry *entry;
+
+			entry = vtd_context_find(kernel, iommu, bdf);
 
 			if (entry->lo & IOMMU_CTX_P)
 				fn(ctx, bdf, entry);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The VT-d driver, its registers: root pointer, translation enable, invalidation, faults, domain ids
- * (drivers/iommu/intel/iommu.c, dmar.c, cache.c; VT-d specification chapters 6, 7 and 11).
+ * The VT-d driver, its registers: root pointer, translation enable, invalidation, faults, domain
+ * ids (drivers/iommu/intel/iommu.c, dmar.c, cache.c; VT-d specification chapters 6, 7 and 11).
  *
- * Translation goes on once and is never switched off again: with it off, hardware lets every DMA pass
- * untranslated. What ends a unit's use is an empty root table.
+ * Translation goes on once and is never switched off again: with it off, hardware lets every DMA
+ * pass untranslated. What ends a unit's use is an empty root table.
  *
- * Domain ids: 0 tags nothing, 1 is the one that identity domains share, the rest is handed out lowest
- * first.
+ * Domain ids: 0 tags nothing, 1 is the one that identity domains share, the rest is handed out
+ * lowest first.
  *
- * Invalidation is done through registers and so complete when the write returns. Unlike Linux: a page
- * range is cut into naturally aligned blocks that cover exactly it, where Linux rounds up to one block;
- * a needlessly wide flush hides missing ones. Above VTD_MAX_RANGES blocks the whole domain is flushed.
+ * Invalidation is done through registers and so complete when the write returns. Unlike Linux: a
+ * page range is cut into naturally aligned blocks that cover exactly it, where Linux rounds up to
+ * one block; a needlessly wide flush hides missing ones. Above VTD_MAX_RANGES blocks the whole
+ * domain is flushed.
  *
  * Left out: queued invalidation, device TLBs, scalable mode, interrupts (faults are polled).
  */

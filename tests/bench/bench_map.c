@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The page-table writer: map and unmap of one range in leaves of 4 KiB, 2 MiB and 1 GiB, per PTE, as a
- * ratio to a loop that stores as many 8-byte words into memory that is as cold (the tables' own pages).
- * The yardstick of the design: a PTE costs about what its store costs.
+ * The page-table writer: map and unmap of one range in leaves of 4 KiB, 2 MiB and 1 GiB, per PTE,
+ * as a ratio to a loop that stores as many 8-byte words into memory that is as cold (the tables'
+ * own pages). The yardstick of the design: a PTE costs about what its store costs.
  */
 #include <stdio.h>
 #include <stdlib.h>

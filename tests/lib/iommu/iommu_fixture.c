@@ -42,7 +42,7 @@ int iommu_fixture_kernel_up(struct iommu_fixture *fix, u64 fail_nth)
 
 struct iommu_fixture *iommu_fixture_new(enum ifs_pt_format format)
 {
-	static const struct { u8 bus, slot; } places[FIXTURE_DEVICES] = { { 1, 0 }, { 1, 1 }, { 2, 0 } };
+	static const struct { u8 bus, slot; } places[] = { { 1, 0 }, { 1, 1 }, { 2, 0 } };
 	struct ifs_machine_config config = {
 		.size = sizeof(config), .ram_bytes = 4ull << 30, .pt_format = format,
 	};

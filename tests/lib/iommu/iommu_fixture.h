@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A machine with three devices (two on bus 01, one on bus 02) behind one IOMMU, and the layers up to
- * lib/iommu: what a test of the IOMMU core needs, and no more.
+ * A machine with three devices (two on bus 01, one on bus 02) behind one IOMMU, and the layers up
+ * to lib/iommu: what a test of the IOMMU core needs, and no more.
  */
 #ifndef TESTS_LIB_IOMMU_IOMMU_FIXTURE_H
 #define TESTS_LIB_IOMMU_IOMMU_FIXTURE_H

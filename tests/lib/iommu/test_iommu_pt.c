@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The bytes of page tables and the rules of map and unmap. Expected values were taken from generic_pt
- * run on its own; table addresses there are consecutive, here they are read from the tables.
+ * The bytes of page tables and the rules of map and unmap. Expected values were taken from
+ * generic_pt run on its own; table addresses there are consecutive, here they are read from the
+ * tables.
  */
 #include "tests/lib/iommu/iommu_fixture.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * Random maps and unmaps against a model: one array element per page, no tables. The device is the
- * second opinion: what it reads must be what the model says, through the IOTLB and the walker, which
- * share nothing with the writer; and the machine's checker sees every translation that outlived its
- * entry.
+ * second opinion: what it reads must be what the model says, through the IOTLB and the walker,
+ * which share nothing with the writer; and the machine's checker sees every translation that
+ * outlived its entry.
  */
 #include "tests/lib/iommu/iommu_fixture.h"
 
@@ -99,6 +99,8 @@ static void operate(struct iommu_fixture *fix, struct model *model, struct iommu
 {
 	bool aligned = next_random(model) & 1;
 	u32 first = below(model, NR_PAGES), frame = below(model, NR_FRAMES), nr;
+	iova_t iova;
+	u64 length;
 
 	if (aligned) {
 		first &= ~511u;
@@ -109,25 +111,26 @@ static void operate(struct iommu_fixture *fix, struct model *model, struct iommu
 	}
 	nr = 1 + below(model, next_random(model) & 3 ? 1200 : 3);
 	nr = min(nr, min(NR_PAGES - first, NR_FRAMES - frame));
+	iova = BASE + first * 0x1000ull;
+	length = nr * 0x1000ull;
 	if (next_random(model) & 1) {
 		bool writable = next_random(model) & 1;
 		pa_t pa = model->memory + frame * 0x1000ull;
 		int expected = model_map(model, first, nr, pa, writable);
 
-		assert_int_equal(ifs_iommu_map(domain, BASE + first * 0x1000ull, pa, nr * 0x1000ull,
-					       IOMMU_READ | (writable ? IOMMU_WRITE : 0), GFP_KERNEL),
-				 expected);
+		int prot = IOMMU_READ | (writable ? IOMMU_WRITE : 0);
+
+		assert_int_equal(ifs_iommu_map(domain, iova, pa, length, prot, GFP_KERNEL), expected);
 		if (!expected)
-			dma_check_grant(fix->machine, domain->dma_space, BASE + first * 0x1000ull, pa,
-					nr * 0x1000ull, true, writable);
+			dma_check_grant(fix->machine, domain->dma_space, iova, pa, length, true,
+					writable);
 	} else {
 		u32 removed = model_unmap(model, first, nr);
 
 		if (removed)
-			dma_check_revoke(fix->machine, domain->dma_space, BASE + first * 0x1000ull,
+			dma_check_revoke(fix->machine, domain->dma_space, iova,
 					 removed * 0x1000ull);
-		assert_int_equal(ifs_iommu_unmap(domain, BASE + first * 0x1000ull, nr * 0x1000ull),
-				 removed * 0x1000ull);
+		assert_int_equal(ifs_iommu_unmap(domain, iova, length), removed * 0x1000ull);
 	}
 }
 
@@ -168,8 +171,8 @@ static void run(struct iommu_fixture *fix, u64 seed)
 	assert_non_null(model);
 	model->random = seed * 0x9e3779b97f4a7c15ull;
 	model->memory = iommu_fixture_memory(fix, NR_FRAMES, 9);
-	for (u32 i = 0; i < NR_FRAMES; i++)
-		table_entry_set(fix, model->memory + i * 0x1000ull, 0, model->memory + i * 0x1000ull);
+	for (pa_t pa = model->memory; pa < model->memory + NR_FRAMES * 0x1000ull; pa += 0x1000)
+		table_entry_set(fix, pa, 0, pa);
 	assert_int_equal(ifs_iommu_attach_group(domain, fix->dev[0]->group), 0);
 	for (u32 i = 0; i < NR_OPERATIONS; i++) {
 		operate(fix, model, domain);
@@ -195,13 +198,13 @@ static void test_random_operations_match_the_model(void **state)
 		run(*state, seed);
 }
 
+#define T(name, format) cmocka_unit_test_setup_teardown(name, setup_##format, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_random_operations_match_the_model, setup_vtdss,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_random_operations_match_the_model, setup_x86_64,
-						teardown),
+		T(test_random_operations_match_the_model, vtdss),
+		T(test_random_operations_match_the_model, x86_64),
 	};
 
 	return cmocka_run_group_tests_name("iommu_random", tests, NULL, NULL);
