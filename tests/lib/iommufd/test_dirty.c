@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/* Dirty tracking: what a VMM learns about the pages its devices wrote. */
+#include "tests/lib/iommufd/iommufd_test.h"
+
+#define NO_CLEAR IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR
+
+struct tracked {
+	int fd, vfio;
+	uint32_t ioas, dev, hwpt;
+	uint8_t *buffer;
+};
+
+/* 16 pages at IOVA 0x100000, written by the first device. */
+static struct tracked track(struct fixture *f)
+{
+	struct tracked t = { .fd = t_open(f), .vfio = t_open_vfio(f, 0), .buffer = t_buffer(0x10000) };
+
+	t.ioas = t_ioas_alloc(f, t.fd);
+	t.dev = t_bind(f, t.vfio, t.fd);
+	t.hwpt = t_hwpt_alloc(f, t.fd, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, t.dev, t.ioas);
+	assert_int_equal(t.hwpt, 3);
+	assert_int_equal(t_attach(f, t.vfio, t.hwpt), 3);
+	assert_int_equal(t_map(f, t.fd, t.ioas, RD | WR | FIXED, (uintptr_t)t.buffer, 0x10000, 0x100000),
+			 0x100000);
+	return t;
+}
+
+static int set_tracking(struct fixture *f, struct tracked *t, uint32_t hwpt, uint32_t flags)
+{
+	struct iommu_hwpt_set_dirty_tracking cmd = { .size = sizeof(cmd), .flags = flags,
+						     .hwpt_id = hwpt, .__reserved = 77 };
+
+	return ifs_ioctl(f->process, t->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &cmd);
+}
+
+static int get_dirty(struct fixture *f, struct tracked *t, uint32_t flags, uint64_t iova,
+		     uint64_t length, uint64_t page_size, void *data)
+{
+	struct iommu_hwpt_get_dirty_bitmap cmd = { .size = sizeof(cmd), .hwpt_id = t->hwpt,
+						   .flags = flags, .iova = iova, .length = length,
+						   .page_size = page_size, .data = (uintptr_t)data };
+
+	return ifs_ioctl(f->process, t->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd);
+}
+
+static void dma_write(struct fixture *f, uint64_t iova)
+{
+	assert_int_equal(ifs_device_dma_write(f->devices[0], iova, "dirt", 4, NULL), IFS_DMA_OK);
+}
+
+static void test_get_dirty_errors_in_linux_order(void **state)
+{
+	struct fixture *f = *state;
+	struct tracked t = track(f);
+	struct iommu_hwpt_get_dirty_bitmap cmd = { .size = sizeof(cmd), .hwpt_id = 9, .__reserved = 1 };
+	uint32_t plain = t_hwpt_alloc(f, t.fd, 0, t.dev, t.ioas);
+	uint64_t bits = 0;
+
+	assert_int_equal(ifs_ioctl(f->process, t.fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd), -95);
+	cmd.__reserved = 0;
+	assert_int_equal(ifs_ioctl(f->process, t.fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd), -2);
+	assert_int_equal(get_dirty(f, &t, 2, 0, 0, 0, &bits), -95);
+	assert_int_equal(get_dirty(f, &t, 0, 0x1000, 0, 0, &bits), -75);
+	assert_int_equal(get_dirty(f, &t, 0, 0x1000, MAX64, 0, &bits), -75);
+	assert_int_equal(get_dirty(f, &t, 0, 0x800, 0x1000, 0, &bits), -22);
+	assert_int_equal(get_dirty(f, &t, 0, 0x1000, 0x1000, 0, &bits), -22);
+	assert_int_equal(get_dirty(f, &t, 0, 0x1000, 0x1000, 0x2000, &bits), -22);
+	/* No power of two, and accepted. */
+	assert_int_equal(get_dirty(f, &t, 0, 0x4000, 0x4000, 3, &bits), 0);
+	/* Unmapped, or a bitmap that is not there: silence. */
+	assert_int_equal(get_dirty(f, &t, 0, 0, 0x1000, 0x1000, &bits), 0);
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x1000, 0x1000, (void *)8), 0);
+	assert_int_equal(get_dirty(f, &t, 0, 0, 0, 0x1000, &bits), 0);
+	assert_int_equal(bits, 0);
+	t.hwpt = plain;
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x1000, 0x1000, &bits), -95);
+	assert_int_equal(set_tracking(f, &t, plain, 1), -95);
+	assert_int_equal(set_tracking(f, &t, 9, 2), -95);
+	assert_int_equal(set_tracking(f, &t, 9, 1), -2);
+	assert_int_equal(set_tracking(f, &t, t.ioas, 1), -2);
+	munmap(t.buffer, 0x10000);
+}
+
+static void test_get_dirty_reports_written_pages_once(void **state)
+{
+	struct fixture *f = *state;
+	struct tracked t = track(f);
+	uint16_t bits = 0;
+
+	dma_write(f, 0x10f000);
+	/* Enabling starts from a clean slate. */
+	assert_int_equal(set_tracking(f, &t, t.hwpt, 1), 0);
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x10000, 0x1000, &bits), 0);
+	assert_int_equal(bits, 0);
+	dma_write(f, 0x100000);
+	dma_write(f, 0x103ffe);
+	dma_write(f, 0x10f000);
+	assert_int_equal(get_dirty(f, &t, NO_CLEAR, 0x100000, 0x10000, 0x1000, &bits), 0);
+	assert_int_equal(bits, 0x8019);
+	/* Bits are added, never taken away. */
+	bits = 0x0100;
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x10000, 0x1000, &bits), 0);
+	assert_int_equal(bits, 0x8119);
+	bits = 0;
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x10000, 0x1000, &bits), 0);
+	assert_int_equal(bits, 0);
+	/* Written again, although the translation was cached as dirty before. */
+	dma_write(f, 0x103000);
+	assert_int_equal(get_dirty(f, &t, 0, 0x102000, 0x4000, 0x1000, &bits), 0);
+	assert_int_equal(bits, 0x2);
+	/* A bit may stand for more than a page. */
+	dma_write(f, 0x109000);
+	bits = 0;
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x10000, 0x4000, &bits), 0);
+	assert_int_equal(bits, 0x4);
+	assert_int_equal(set_tracking(f, &t, t.hwpt, 0), 0);
+	munmap(t.buffer, 0x10000);
+}
+
+/* The walk ends at the first hole; what lies behind it keeps its dirt. */
+static void test_get_dirty_stops_at_hole(void **state)
+{
+	struct fixture *f = *state;
+	struct tracked t = track(f);
+	uint64_t bits = 0;
+
+	assert_int_equal(t_map(f, t.fd, t.ioas, RD | WR | FIXED, (uintptr_t)t.buffer, 0x1000, 0x112000),
+			 0x112000);
+	assert_int_equal(set_tracking(f, &t, t.hwpt, 1), 0);
+	dma_write(f, 0x10f000);
+	dma_write(f, 0x112000);
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x20000, 0x1000, &bits), 0);
+	assert_true(bits == 1ull << 15);
+	bits = 0;
+	assert_int_equal(get_dirty(f, &t, 0, 0x112000, 0x1000, 0x1000, &bits), 0);
+	assert_int_equal(bits, 1);
+	munmap(t.buffer, 0x10000);
+}
+
+/* A bitmap at any byte, and a dirty 2 MiB entry read through a range of one page. */
+static void test_get_dirty_large_entry_sets_bits_past_range(void **state)
+{
+	struct fixture *f = *state;
+	struct tracked t = track(f);
+	int memfd = ifs_memfd_create(f->process, "m", 0);
+	uint8_t *page = t_buffer(0x2000), *bitmap = page + 0x1000 - 16;
+
+	assert_int_equal(ifs_ftruncate(f->process, memfd, 4 << 20), 0);
+	assert_int_equal(t_map_file(f, t.fd, t.ioas, RD | WR | FIXED, memfd, 0, 4 << 20, 0x40000000),
+			 0x40000000);
+	assert_int_equal(set_tracking(f, &t, t.hwpt, 1), 0);
+	dma_write(f, 0x40000000);
+	assert_int_equal(get_dirty(f, &t, 0, 0x40000000, 0x1000, 0x1000, bitmap), 0);
+	assert_int_equal(bitmap[0] & 1, 1);
+	/* Never beyond the page that holds the last byte of the bitmap. */
+	assert_int_equal(page[0x1000], 0);
+	munmap(page, 0x2000);
+	munmap(t.buffer, 0x10000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_get_dirty_errors_in_linux_order),
+		T(test_get_dirty_reports_written_pages_once),
+		T(test_get_dirty_stops_at_hole),
+		T(test_get_dirty_large_entry_sets_bits_past_range),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
