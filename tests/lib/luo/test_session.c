@@ -323,7 +323,7 @@ static void test_nine_hundred_sessions_cross(void **state)
 	struct luo *luo = fix->luo;
 	u64 sessions, files;
 	int dev = dev_open(fix), fd;
-	char name[16];
+	char name[32];
 
 	for (int i = 0; i < 900; i++) {
 		snprintf(name, sizeof(name), "many-test-%d", i);
