@@ -192,8 +192,9 @@ static void records_discard(struct kernel_base *kernel, const struct pfn_runs *a
 		while ((record = reader_next(&reader)) && found < limit &&
 		       record_pa(record) == pa + found * bytes)
 			found++;
+		/* A design may have pinned them: a restored domain still leads there. */
 		if (limit && !kho_restore_folios(kernel->kho, pa, found, order, FRAME_MEMFD))
-			pages_free(kernel->page_alloc, pa, found << order);
+			frames_release(kernel, pa, found << order);
 	}
 }
 
@@ -259,7 +260,7 @@ static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser,
 		err = runs_insert(memfd, &runs);
 	if (err) {
 		for (u32 i = runs.nr_inserted; i < runs.nr_restored; i++)
-			pages_free(kernel->page_alloc, runs.runs[i].pa, run_pages(&runs.runs[i]));
+			frames_release(kernel, runs.runs[i].pa, run_pages(&runs.runs[i]));
 		records_discard(kernel, &array, ser->nr_folios);
 	}
 	array_free(kernel, &array);

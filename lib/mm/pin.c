@@ -79,6 +79,10 @@ void frames_release(struct kernel_base *kernel, pa_t pa, u64 nr_pages)
 	struct user_mem *um = kernel->user_mem;
 	u64 first = pa >> PAGE_SHIFT;
 
+	if (!um) {              /* nobody ever pinned anything */
+		pages_free(kernel->page_alloc, pa, nr_pages);
+		return;
+	}
 	range_count_mark(&um->pins, kernel, first, first + nr_pages - 1, frame_free, um);
 }
 

@@ -38,12 +38,11 @@ struct mm {
 	struct range_tree frames;       /* user page -> pfn (linear), own memory while pinned */
 };
 
-/* Host memory of a process with the frames it was given. Goes when its last page is unpinned. */
+/* Host memory of a process with the frames it was given: pages that are pinned, and no others. */
 struct window {
 	struct mm *mm;
 	u64 pfn, nr_pages;
 	u64 user_page;                  /* where it begins in the process */
-	u64 nr_live;                    /* pages still pinned */
 };
 
 /* A MAP_SHARED mapping of a file. */

@@ -39,7 +39,7 @@ static int window_new(struct mm *mm, u64 first, u64 last)
 	if (!window)
 		return -ENOMEM;
 	*window = (struct window){ .mm = mm, .pfn = pfn, .nr_pages = nr_pages,
-				   .user_page = first, .nr_live = nr_pages };
+				   .user_page = first };
 	if (!range_tree_insert(&um->windows, pfn, pfn + nr_pages - 1, (uintptr_t)window))
 		goto free_window;
 	if (!phys_mem_window_add(mem, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
@@ -95,24 +95,48 @@ int window_frames(struct mm *mm, u64 first, u64 last, struct pfn_runs *runs)
 	return 0;
 }
 
+/* [first, first + nr_pages) of @window is all that is left. NULL @window: a new record. */
+static void window_remain(struct user_mem *um, const struct window *whole, struct window *window,
+			  u64 first, u64 nr_pages)
+{
+	struct kernel_base *kernel = um->kernel;
+	u64 user_page = whole->user_page + (first - whole->pfn);
+
+	if (!window)
+		window = kheap_new(&kernel->heap, struct window);
+	assert(window);         /* nofail */
+	*window = (struct window){ .mm = whole->mm, .pfn = first, .nr_pages = nr_pages,
+				   .user_page = user_page };
+	if (!range_tree_insert(&um->windows, first, first + nr_pages - 1, (uintptr_t)window) ||
+	    !phys_mem_window_add(kernel->mem, first << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
+				 (void *)(uintptr_t)(user_page << PAGE_SHIFT)))
+		assert(!"no memory, and no injected failure");
+}
+
+/* Pages [first, last] go; what is before and after them stays as windows of its own. */
 static void window_drop_part(struct user_mem *um, struct window *window, u64 first, u64 last)
 {
 	struct kernel_base *kernel = um->kernel;
-	u64 nr_pages = last - first + 1, page = window->user_page + (first - window->pfn);
 	struct fail_point saved = nofail_begin(kernel);
+	const struct window whole = *window;
+	u64 nr_pages = last - first + 1, page = whole.user_page + (first - whole.pfn);
+	u64 end = whole.pfn + whole.nr_pages;
 
-	if (!range_tree_erase(&window->mm->frames, page, page + nr_pages - 1, true))
+	if (!range_tree_erase(&whole.mm->frames, page, page + nr_pages - 1, true))
 		assert(!"no memory, and no injected failure");
+	phys_mem_window_remove(kernel->mem, whole.pfn << PAGE_SHIFT);
+	range_tree_remove(&um->windows, whole.pfn);
+	if (first > whole.pfn) {
+		window_remain(um, &whole, window, whole.pfn, first - whole.pfn);
+		window = NULL;
+	}
+	if (last + 1 < end)
+		window_remain(um, &whole, window, last + 1, end - last - 1);
+	else
+		kheap_free(&kernel->heap, window);
 	nofail_end(kernel, saved);
 	dma_check_set_owner(kernel->machine, first << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
 			    FRAME_FREE);
-	assert(window->nr_live >= nr_pages);
-	window->nr_live -= nr_pages;
-	if (window->nr_live)
-		return;
-	phys_mem_window_remove(kernel->mem, window->pfn << PAGE_SHIFT);
-	range_tree_remove(&um->windows, window->pfn);
-	kheap_free(&kernel->heap, window);
 }
 
 void window_drop(struct user_mem *um, u64 first_pfn, u64 last_pfn)

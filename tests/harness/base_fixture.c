@@ -69,6 +69,8 @@ void base_fixture_free(struct base_fixture *fix)
 	kernel->fail.nth = 0;
 	mm_exit(fix->mm);
 	files_exit(fix->files);
+	/* Not an assert: a test that failed half-way should be heard first. */
+	assert_int_equal(user_mem_nr_pins(kernel), 0);
 	fix->task.mm = NULL;
 	fix->task.files = NULL;
 	mm_put(fix->mm);
