@@ -57,16 +57,17 @@ static void header_fill(struct arena_header *header, u64 ram_bytes)
 	header->file_bytes = header->ram_offset + ram_bytes;
 }
 
-/* Address space for @bytes at which mremap() can move whole page-table pages. */
+/* Address space for @bytes; for large RAM such that mremap() can move whole page-table pages. */
 static u8 *reserve_aligned(u64 bytes)
 {
-	u64 span = bytes + ARENA_MOVE_ALIGN, skip;
+	u64 align = bytes < ARENA_MOVE_ALIGN ? PAGE_SIZE : ARENA_MOVE_ALIGN;
+	u64 span = bytes + align - PAGE_SIZE, skip;
 	u8 *at;
 
 	at = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
-	skip = ALIGN_UP((uintptr_t)at, ARENA_MOVE_ALIGN) - (uintptr_t)at;
+	skip = ALIGN_UP((uintptr_t)at, align) - (uintptr_t)at;
 	if (skip)
 		munmap(at, skip);
 	if (span - skip - bytes)
