@@ -25,7 +25,7 @@ static const char *class_name(const struct task *task, u16 class_id)
 	return task->kernel->lockdep.names[class_id];
 }
 
-static struct task *lock_point(const char *what, const void *lock)
+static inline struct task *lock_point(const char *what, const void *lock)
 {
 	struct task *task = current;
 
@@ -36,7 +36,7 @@ static struct task *lock_point(const char *what, const void *lock)
 }
 
 /* The place in @task's list where it holds @lock, or nr_held. Latest first: locks nest. */
-static u32 held_index(const struct task *task, const void *lock)
+static inline u32 held_index(const struct task *task, const void *lock)
 {
 	for (u32 i = task->nr_held; i-- > 0;)
 		if (task->held[i].lock == lock)
@@ -49,7 +49,7 @@ static bool is_held(const struct task *task, const void *lock)
 	return held_index(task, lock) < task->nr_held;
 }
 
-static void held_push(struct task *task, void *lock, u16 class_id, enum held_mode mode)
+static inline void held_push(struct task *task, void *lock, u16 class_id, enum held_mode mode)
 {
 	assert(task->nr_held < TASK_MAX_LOCKS);
 	task->held[task->nr_held++] = (struct held_lock){
@@ -58,7 +58,7 @@ static void held_push(struct task *task, void *lock, u16 class_id, enum held_mod
 }
 
 /* False, and a report: the task does not hold it. */
-static bool held_pop(struct task *task, void *lock, struct lock_dep *dep, const char *what)
+static inline bool held_pop(struct task *task, void *lock, struct lock_dep *dep, const char *what)
 {
 	u32 i = held_index(task, lock);
 
@@ -77,7 +77,7 @@ static bool held_pop(struct task *task, void *lock, struct lock_dep *dep, const 
 }
 
 /* What must be true before @lock may be taken: its class comes after all that are held. */
-static u16 check_order(struct task *task, struct lock_dep *dep)
+static inline u16 check_order(struct task *task, struct lock_dep *dep)
 {
 	struct lockdep *graph = &task->kernel->lockdep;
 	u16 class_id = lockdep_class(graph, dep);
@@ -97,8 +97,8 @@ static u16 check_order(struct task *task, struct lock_dep *dep)
 }
 
 /* Same lock twice: a deadlock on the spot. True if so; order is not judged then. */
-static bool check_recursion(struct task *task, const void *lock, struct lock_dep *dep,
-			    const char *what)
+static inline bool check_recursion(struct task *task, const void *lock, struct lock_dep *dep,
+				   const char *what)
 {
 	if (!unlikely(is_held(task, lock)))
 		return false;

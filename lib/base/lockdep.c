@@ -41,11 +41,9 @@ static u16 class_by_name(struct lockdep *dep, const char *name)
 	return class_id;
 }
 
-u16 lockdep_class(struct lockdep *dep, struct lock_dep *lock)
+u16 lockdep_class_lookup(struct lockdep *dep, struct lock_dep *lock)
 {
 	assert(lock->name);                     /* never initialised */
-	if (__builtin_expect(lock->class_id && lock->kernel_gen == dep->gen, 1))
-		return lock->class_id - 1;
 	lock->class_id = class_by_name(dep, lock->name) + 1;
 	lock->kernel_gen = dep->gen;
 	return lock->class_id - 1;

@@ -26,7 +26,13 @@ void lockdep_init(struct lockdep *dep, u16 gen);
  * The class of a lock, an index into names[] (registering it on first sight). Names are compared by
  * content: the same lock initialised by one macro in two files is one class.
  */
-u16 lockdep_class(struct lockdep *dep, struct lock_dep *lock);
+u16 lockdep_class_lookup(struct lockdep *dep, struct lock_dep *lock);
+static inline u16 lockdep_class(struct lockdep *dep, struct lock_dep *lock)
+{
+	if (__builtin_expect(lock->class_id && lock->kernel_gen == dep->gen, 1))
+		return lock->class_id - 1;
+	return lockdep_class_lookup(dep, lock);
+}
 /*
  * Records "next taken while held is held". False: that closes a cycle (reported by the caller), a
  * class nested in itself included. Recorded all the same, so each cycle is noticed once.
