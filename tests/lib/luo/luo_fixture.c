@@ -277,7 +277,7 @@ static int session_get(struct luo_fixture *fix, int dev, const char *name, unsig
 	struct liveupdate_ioctl_create_session arg = { .size = 72, .fd = -99 };
 	long err;
 
-	strncpy((char *)arg.name, name, sizeof(arg.name));
+	memcpy(arg.name, name, strnlen(name, sizeof(arg.name)));
 	err = fd_ioctl(fix, dev, cmd, &arg);
 	return err ? (int)err : arg.fd;
 }
