@@ -29,16 +29,24 @@ int ifs_pt_pin_leaves(const struct pt_iommu *pt, struct pt_pins **out)
 
 	if (!pins)
 		return -ENOMEM;
+	/* At boot there is no process yet that would hold it. */
+	ret = user_mem_get(kernel);
+	if (ret)
+		goto free_pins;
 	ret = ifs_pt_for_each_leaf(pt, add_leaves, pins);
 	if (!ret)
 		ret = frames_pin(kernel, &pins->runs);
-	if (ret) {
-		pfn_runs_deinit(&kernel->heap, &pins->runs);
-		kheap_free(&kernel->heap, pins);
-		return ret;
-	}
+	if (ret)
+		goto put_user_mem;
 	*out = pins;
 	return 0;
+
+put_user_mem:
+	pfn_runs_deinit(&kernel->heap, &pins->runs);
+	user_mem_put(kernel);
+free_pins:
+	kheap_free(&kernel->heap, pins);
+	return ret;
 }
 
 void ifs_pt_unpin_leaves(struct pt_pins *pins)
@@ -49,5 +57,6 @@ void ifs_pt_unpin_leaves(struct pt_pins *pins)
 		return;
 	frames_unpin(kernel, &pins->runs);
 	pfn_runs_deinit(&kernel->heap, &pins->runs);
+	user_mem_put(kernel);
 	kheap_free(&kernel->heap, pins);
 }

@@ -43,9 +43,12 @@ static void run_unpin(struct user_mem *um, const struct pfn_run *run)
 
 int frames_pin(struct kernel_base *kernel, const struct pfn_runs *runs)
 {
-	struct user_mem *um = kernel->user_mem;
+	struct user_mem *um;
 	u32 i;
 
+	if (user_mem_ensure(kernel))
+		return -ENOMEM;
+	um = kernel->user_mem;
 	for (i = 0; i < runs->nr; i++) {
 		u64 first = runs->runs[i].pa >> PAGE_SHIFT;
 
@@ -58,13 +61,17 @@ int frames_pin(struct kernel_base *kernel, const struct pfn_runs *runs)
 unpin:
 	while (i--)
 		run_unpin(um, &runs->runs[i]);
+	user_mem_free_unused(kernel);
 	return -ENOMEM;
 }
 
 void frames_unpin(struct kernel_base *kernel, const struct pfn_runs *runs)
 {
+	if (!runs->nr)
+		return;
 	for (u32 i = 0; i < runs->nr; i++)
 		run_unpin(kernel->user_mem, &runs->runs[i]);
+	user_mem_free_unused(kernel);
 }
 
 static void frame_free(void *ctx, u64 first, u64 last, bool marked)
@@ -90,6 +97,8 @@ u64 frames_nr_pins(struct kernel_base *kernel, pa_t pa, u64 nr_pages)
 {
 	u64 first = pa >> PAGE_SHIFT;
 
+	if (!kernel->user_mem)
+		return 0;
 	return range_count_sum(&kernel->user_mem->pins, first, first + nr_pages - 1);
 }
 

@@ -47,7 +47,7 @@ struct pt_iommu {
 	u8 format;              /* enum iommu_pt_format */
 	u8 max_vasz_lg2;        /* 48 */
 	u8 sign_extend;
-	u64 nr_table_pages;
+	u64 nr_table_pages;     /* adopt: 0 = the record does not say */
 };
 
 struct iommu_domain {
@@ -124,7 +124,11 @@ IFS_PUBLIC int ifs_iommu_read_and_clear_dirty(struct iommu_domain *domain, iova_
 					      void *ctx);
 IFS_PUBLIC int ifs_iommu_set_dirty_tracking(struct iommu_domain *domain, bool enable);
 
-/* All devices of the group. -EINVAL: incompatible domain; -EBUSY: group in other use; -ENOMEM. */
+/*
+ * All devices of the group. -EINVAL: incompatible domain; -EBUSY: group has a domain already; -ENOSPC:
+ * no domain id left; -ENOMEM. Unlike Linux: a domain restored from the previous kernel is no obstacle,
+ * the group moves from it in one step.
+ */
 IFS_PUBLIC int ifs_iommu_attach_group(struct iommu_domain *domain, struct iommu_group *group);
 /* Hitless: every device moves from its domain to @domain in one step (a single entry write). */
 IFS_PUBLIC int ifs_iommu_replace_group(struct iommu_domain *domain, struct iommu_group *group);
@@ -151,6 +155,13 @@ IFS_PUBLIC int ifs_pt_for_each_leaf(const struct pt_iommu *pt,
 /* KHO-preserves every table page; undoes its own part on failure. -ENOMEM. */
 IFS_PUBLIC int ifs_pt_preserve(struct pt_iommu *pt);
 IFS_PUBLIC void ifs_pt_unpreserve(struct pt_iommu *pt);
+/*
+ * Unlike Linux: takes a reference on every frame the leaves lead to, so that none is used for anything
+ * else before ifs_pt_unpin_leaves(). -ENOMEM, or what the walk says; nothing is pinned then.
+ */
+struct pt_pins;
+IFS_PUBLIC int ifs_pt_pin_leaves(const struct pt_iommu *pt, struct pt_pins **out);
+IFS_PUBLIC void ifs_pt_unpin_leaves(struct pt_pins *pins);
 /*
  * A domain around live tables of the previous kernel. Checks first and claims after: every table page
  * must be preserved and unclaimed, every entry well formed. -EINVAL with nothing claimed else. The
@@ -193,6 +204,8 @@ IFS_PUBLIC struct iommu_device *ifs_iommu_unit_at(unsigned index);
 #define pt_for_each_leaf ifs_pt_for_each_leaf
 #define pt_preserve ifs_pt_preserve
 #define pt_unpreserve ifs_pt_unpreserve
+#define pt_pin_leaves ifs_pt_pin_leaves
+#define pt_unpin_leaves ifs_pt_unpin_leaves
 #define iommu_domain_adopt ifs_iommu_domain_adopt
 #define iommu_attach_restored ifs_iommu_attach_restored
 #define iommu_hw_preserve ifs_iommu_hw_preserve

@@ -54,9 +54,18 @@ int ref_domain_adopt(struct ref_in_domain *in, struct iommu_device *iommu)
 	in->error = iommu_domain_adopt(iommu, &pt, rec->did,
 				       rec->flags & REF_DOMAIN_DIRTY_TRACKING, &in->domain);
 	if (in->error)
-		in->domain = NULL;
-	else
-		in->domain->restored_from = in;
+		goto no_domain;
+	/* Before any of it can be claimed and given up: a memory file may come back damaged. */
+	in->error = pt_pin_leaves(&in->domain->pt, &in->pins);
+	if (in->error)
+		goto free_domain;
+	in->domain->restored_from = in;
+	return 0;
+
+free_domain:
+	iommu_domain_free(in->domain);
+no_domain:
+	in->domain = NULL;
 	return in->error;
 }
 
@@ -135,6 +144,8 @@ void ref_domain_released(void *kernel_data, struct iommu_domain *domain)
 		return;
 	mutex_lock(&state->lock);
 	domain->restored_from = NULL;
+	pt_unpin_leaves(in->pins);
+	in->pins = NULL;
 	in->domain = NULL;
 	in->is_hwpt = false;
 	in->error = -ENOENT;

@@ -76,6 +76,7 @@ struct ref_in_domain {
 	struct ref_domain rec;  /* copied */
 	struct ref_in_owner *owner;     /* NULL once that is finished */
 	struct iommu_domain *domain;    /* NULL: not adopted yet, or gone */
+	struct pt_pins *pins;   /* of the frames @domain leads to */
 	bool is_hwpt;           /* a HWPT owns @domain */
 	int error;              /* why it could not be adopted */
 };

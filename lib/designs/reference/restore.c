@@ -4,10 +4,12 @@
  * left; memory files, iommufd and devices may be retrieved in any order, because each finds what it needs
  * in the records read at boot.
  *
- * Memory under a live restored domain. The restored tables hold no pins: until the memory file is
- * retrieved its frames are reserved and nobody can free them; from then on the file is frozen, so that no
- * hole can be punched and no page cut off, until the iommufd is finished. LUO holds the file as long. Any
- * memory file of the session is frozen, also one the records do not mention: they may be damaged.
+ * Memory under a live restored domain is kept twice. The frames its leaves lead to are pinned from the
+ * moment it is adopted: whatever becomes of the memory file (hole, truncation, a retrieve that fails
+ * and drops everything), a frame a device can reach is not used for anything else. And the file is frozen
+ * from its retrieve until the iommufd is finished (LUO holds it as long), so that what the device
+ * writes to stays what the file shows. Any memory file of the session is frozen, also one the records
+ * do not mention: they may be damaged.
  *
  * Finish. FINISH is refused (-EBUSY) while a device is still attached to a restored domain: swap it to a
  * rebuilt HWPT, or detach it. When the last descriptor of the session is closed instead, the VMM is gone
