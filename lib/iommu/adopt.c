@@ -270,7 +270,7 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 	struct iommu_domain *domain;
 	int ret;
 
-	/* A did of 0: nothing was attached. The bitmap may have it: the design reserved it early. */
+	/* A did of 0: nothing was attached. The bitmap may have it: the design reserves early. */
 	if (!pt_geometry_ok(pt) || did == 1 || did >= iommu->nr_dids ||
 	    (did && did_is_in_use(core, iommu, did)) || (dirty_tracking && !ops->dirty_ops))
 		return -EINVAL;

@@ -124,15 +124,20 @@ void iommu_kexec_check_device(struct iommu_core *core, struct device *dev)
 {
 	struct kexec_walk tables = { .kho = core->kernel->kho }, leaves = tables;
 	struct iommu_domain *domain = dev->group->domain;
+	int ret;
 
 	if (!domain || !tables.kho)
 		return;
-	ifs_pt_for_each_table(&domain->pt, check_table_preserved, &tables);
+	ret = ifs_pt_for_each_table(&domain->pt, check_table_preserved, &tables);
 	if (tables.nr_bad)
 		kernel_report(core->kernel, IFS_RULE_UNPRESERVED_TARGET,
 			   "%s: %llu table page(s) not preserved, first at 0x%llx", dev->name,
 			   (unsigned long long)tables.nr_bad, (unsigned long long)tables.pa);
-	ifs_pt_for_each_leaf(&domain->pt, check_run_preserved, &leaves);
+	if (!ret)
+		ret = ifs_pt_for_each_leaf(&domain->pt, check_run_preserved, &leaves);
+	if (ret)
+		kernel_report(core->kernel, IFS_RULE_UNPRESERVED_TARGET,
+			      "%s: its tables cannot be walked (%d)", dev->name, ret);
 	if (leaves.nr_bad)
 		kernel_report(core->kernel, IFS_RULE_UNPRESERVED_TARGET,
 			   "%s: %llu run(s) of leaves lead to memory nobody preserved, first iova "

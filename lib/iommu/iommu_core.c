@@ -311,6 +311,20 @@ static bool device_is_preserved(struct iommu_core *core, struct device *dev)
 	       design->device_preserved(core->kernel->design_data, dev);
 }
 
+/* Another device of the same domain comes first: the domain's tables need one look. */
+static bool domain_is_checked(struct iommu_core *core, const struct device *dev)
+{
+	struct device *other;
+
+	list_for_each_entry(other, &core->devices, list) {
+		if (other == dev)
+			return false;
+		if (other->group->domain == dev->group->domain && device_is_preserved(core, other))
+			return true;
+	}
+	return false;
+}
+
 void iommu_core_shutdown(struct iommu_core *core)
 {
 	struct iommu_device *iommu;
@@ -318,7 +332,8 @@ void iommu_core_shutdown(struct iommu_core *core)
 
 	list_for_each_entry(dev, &core->devices, list) {
 		if (device_is_preserved(core, dev)) {
-			iommu_kexec_check_device(core, dev);
+			if (!domain_is_checked(core, dev))
+				iommu_kexec_check_device(core, dev);
 			continue;
 		}
 		mutex_lock(&dev->iommu->lock);

@@ -7,7 +7,7 @@
 
 struct iommu_core;
 
-/* Every table behind the device's entry, and every frame its leaves lead to, is preserved. */
+/* Every table of the domain @dev is in, and every frame its leaves lead to, is preserved. */
 void iommu_kexec_check_device(struct iommu_core *core, struct device *dev);
 /* Its root table and context tables are. */
 void iommu_kexec_check_unit(struct iommu_core *core, struct iommu_device *iommu);

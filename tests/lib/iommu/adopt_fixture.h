@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Devices with live tables, handed over by a design of the tests' own: it carries in a variable what a
- * real one writes into KHO memory.
+ * Devices with live tables, handed over by a design of the tests' own: it carries in a variable
+ * what a real one writes into KHO memory.
  */
 #ifndef TESTS_LIB_IOMMU_ADOPT_FIXTURE_H
 #define TESTS_LIB_IOMMU_ADOPT_FIXTURE_H

@@ -257,8 +257,48 @@ static void test_map_out_of_memory_leaves_no_leaf(void **state)
 struct seen {
 	unsigned nr;
 	iova_t iova[8];
+	pa_t pa[8];
 	u64 length[8];
+	int prot[8];
 };
+
+static int see_leaf(void *ctx, iova_t iova, pa_t pa, u64 length, int prot)
+{
+	struct seen *seen = ctx;
+
+	assert_true(seen->nr < 8);
+	seen->iova[seen->nr] = iova;
+	seen->pa[seen->nr] = pa;
+	seen->length[seen->nr] = length;
+	seen->prot[seen->nr++] = prot;
+	return 0;
+}
+
+/* What is checked would be counted per page, or be at another address than devices use. */
+static void test_for_each_leaf_gives_maximal_runs_x86_64(void **state)
+{
+	struct iommu_fixture *fix = *state;
+	struct iommu_domain *domain = iommu_fixture_domain(fix, 0);
+	struct seen seen = { 0 };
+
+	/* Three page sizes, one run; then other permissions; then a gap; then the upper half. */
+	assert_int_equal(map(domain, 0x3fdff000, 0x3fdff000, 0x40202000, RW), 0);
+	assert_int_equal(map(domain, 0x80001000, 0x80001000, 0x1000, IOMMU_READ), 0);
+	assert_int_equal(map(domain, 0x80003000, 0x80003000, 0x1000, IOMMU_READ), 0);
+	assert_int_equal(map(domain, 0xffff800000000000, 0x1000, 0x1000, RW), 0);
+	assert_int_equal(ifs_pt_for_each_leaf(&domain->pt, see_leaf, &seen), 0);
+	assert_int_equal(seen.nr, 4);
+	assert_int_equal(seen.iova[0], 0x3fdff000);
+	assert_int_equal(seen.length[0], 0x40202000);
+	assert_int_equal(seen.pa[0], 0x3fdff000);
+	assert_int_equal(seen.prot[0], RW);
+	assert_int_equal(seen.iova[1], 0x80001000);
+	assert_int_equal(seen.prot[1], IOMMU_READ);
+	assert_int_equal(seen.iova[2], 0x80003000);
+	assert_int_equal(seen.iova[3], 0xffff800000000000);
+	assert_int_equal(seen.length[3], 0x1000);
+	iommu_fixture_domain_free(fix, domain);
+}
 
 static void see_dirty(void *ctx, iova_t iova, u64 length)
 {
@@ -350,6 +390,7 @@ int main(void)
 		T(test_map_out_of_memory_leaves_no_leaf, vtdss),
 		T(test_map_out_of_memory_leaves_no_leaf, x86_64),
 		T(test_read_and_clear_dirty_finds_what_a_device_wrote, vtdss),
+		T(test_for_each_leaf_gives_maximal_runs_x86_64, x86_64),
 		T(test_dirty_tracking_x86_64_is_not_supported, x86_64),
 	};
 

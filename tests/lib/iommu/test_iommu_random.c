@@ -120,7 +120,8 @@ static void operate(struct iommu_fixture *fix, struct model *model, struct iommu
 
 		int prot = IOMMU_READ | (writable ? IOMMU_WRITE : 0);
 
-		assert_int_equal(ifs_iommu_map(domain, iova, pa, length, prot, GFP_KERNEL), expected);
+		assert_int_equal(ifs_iommu_map(domain, iova, pa, length, prot, GFP_KERNEL),
+				 expected);
 		if (!expected)
 			dma_check_grant(fix->machine, domain->dma_space, iova, pa, length, true,
 					writable);
