@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A kexec that really is one: execve() of this very program. Of the old process nothing is left but
- * standard input, output and error, and the arena file. The counters that the report needs at the end
- * travel as one argument:
+ * A kexec that really is one: execve() of this very program. Of the old process nothing is left
+ * but standard input, output and error, and the arena file. The counters that the report needs at
+ * the end travel as one argument:
  *
  *   --resume=FD:UPDATE:CLOCK:DMA[,RECORD...]     RECORD is MAPPINGS:TABLES:...:RESTORE_NS
  *
- * all decimal. The record of the update under way is the last one; what is not known yet is 0 in it.
+ * all decimal. The last record is the update under way; what is not known yet is 0 in it.
  */
 #include "tools/live_update.h"
 
@@ -24,18 +24,19 @@
 static char *state_format(const struct run *run, int arena_fd)
 {
 	GString *text = g_string_new(NULL);
-	struct update_record *record;
 
 	g_string_append_printf(text, "%d:%u:%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, arena_fd,
 			       run->update, run->clock_mark_ns, run->dma_mark);
 	for (guint i = 0; i <= run->records->len; i++) {
+		const struct update_record *record = &run->now;
 		guint64 fields[RECORD_FIELDS];
 
-		record = i < run->records->len ? &g_array_index(run->records, struct update_record, i)
-					       : (struct update_record *)&run->now;
+		if (i < run->records->len)
+			record = &g_array_index(run->records, struct update_record, i);
 		memcpy(fields, record, sizeof(fields));
 		for (guint k = 0; k < RECORD_FIELDS; k++)
-			g_string_append_printf(text, "%c%" G_GUINT64_FORMAT, k ? ':' : ',', fields[k]);
+			g_string_append_printf(text, "%c%" G_GUINT64_FORMAT, k ? ':' : ',',
+					       fields[k]);
 	}
 	return g_string_free(text, FALSE);
 }
@@ -150,7 +151,8 @@ gboolean run_resume(struct run *run, const char *state, char **error)
 	int arena_fd;
 
 	if (!state_parse(run, state, &arena_fd)) {
-		*error = g_strdup("live-update-resume is not a command for users: its state cannot be read");
+		*error = g_strdup("live-update-resume is not a command for users: "
+				  "its state cannot be read");
 		return FALSE;
 	}
 	run->machine = ifs_machine_open(arena_fd, &problem);
@@ -161,8 +163,8 @@ gboolean run_resume(struct run *run, const char *state, char **error)
 	for (int i = 0; i < run->options.devices; i++) {
 		run->devices[i] = ifs_machine_get_device(run->machine, (unsigned)i);
 		if (!run->devices[i]) {
-			*error = g_strdup_printf("the arena that execve() carried over has %d devices, not %d",
-						 i, run->options.devices);
+			*error = g_strdup_printf("the arena that execve() carried over has %d "
+						 "devices, not %d", i, run->options.devices);
 			return FALSE;
 		}
 	}

@@ -9,8 +9,9 @@
  *     00000000000c3000-00000000000e7fff (prio 0, rom): pc.ram @00000000000c3000
  *     00000000fec00000-00000000fec00fff (prio 0, i/o): ioapic
  *
- * A file may hold several views; the one of the address space "memory" is the guest. What is around the
- * views (prompts, blank lines) does not matter; a line within the view that cannot be read does.
+ * A file may hold several views; the one of the address space "memory" is the guest. What is
+ * around the views (prompts, blank lines) does not matter; a line within the view that cannot be
+ * read does.
  *
  * As QEMU's VFIO listener does, only memory is kept: ram, nv-ram and rom. i/o, romd (flash in its
  * command mode) and ramd (another device's memory, not the guest's) are skipped.
@@ -22,6 +23,7 @@
 #define GUEST_PAGE_BYTES 4096ull
 #define MAX_FILE_BYTES (16u << 20)
 #define MAX_REGIONS 4096u
+#define X64 "0x%" G_GINT64_MODIFIER "x"
 
 struct parser {
 	const char *path;
@@ -75,6 +77,11 @@ static gboolean literal(const char **at, const char *text)
 	return TRUE;
 }
 
+static struct guest_region *region_at(struct guest *guest, guint i)
+{
+	return &g_array_index(guest->regions, struct guest_region, i);
+}
+
 static guint block_by_name(struct guest *guest, const char *name)
 {
 	struct guest_block block = { 0 };
@@ -116,14 +123,13 @@ static gboolean region_check(struct parser *p, const struct guest_region *r, gui
 	guint64 bytes = r->last - r->start, end;
 
 	if (r->start % GUEST_PAGE_BYTES || (r->last + 1) % GUEST_PAGE_BYTES)
-		return fail(p, p->line, "region 0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER
-			    "x is not aligned to 4 KiB pages", r->start, r->last);
+		return fail(p, p->line, "region " X64 "-" X64 " is not aligned to 4 KiB pages",
+			    r->start, r->last);
 	if (offset % GUEST_PAGE_BYTES)
-		return fail(p, p->line, "offset 0x%" G_GINT64_MODIFIER "x is not aligned to 4 KiB pages",
-			    offset);
+		return fail(p, p->line, "offset " X64 " is not aligned to 4 KiB pages", offset);
 	if (__builtin_add_overflow(offset, bytes, &end) || end > G_MAXINT64 - GUEST_PAGE_BYTES)
-		return fail(p, p->line, "region of 0x%" G_GINT64_MODIFIER "x bytes at offset 0x%"
-			    G_GINT64_MODIFIER "x is larger than any file", bytes, offset);
+		return fail(p, p->line, "region of " X64 " bytes at offset " X64
+			    " is larger than any file", bytes, offset);
 	return TRUE;
 }
 
@@ -161,8 +167,7 @@ static gboolean parse_region(struct parser *p, const char *line)
 	if (!literal(&at, ", ") || !end)
 		return fail(p, p->line, "not a region of a flat view: \"%.60s\"", line);
 	if (last < start)
-		return fail(p, p->line, "region ends before it starts: 0x%" G_GINT64_MODIFIER
-			    "x-0x%" G_GINT64_MODIFIER "x", start, last);
+		return fail(p, p->line, "region ends before it starts: " X64 "-" X64, start, last);
 	type = g_strndup(at, end - at);
 	writable = !strcmp(type, "ram") || !strcmp(type, "nv-ram");
 	readable = writable || !strcmp(type, "rom") || !strcmp(type, "nv-rom");
@@ -196,7 +201,8 @@ static gboolean parse_line(struct parser *p, char *line)
 	if (g_str_has_prefix(text, "AS \"")) {
 		if (g_str_has_prefix(text, "AS \"memory\"")) {
 			if (p->found)
-				return fail(p, p->line, "a second view of address space \"memory\"");
+				return fail(p, p->line,
+					    "a second view of address space \"memory\"");
 			p->in_view = p->found = TRUE;
 		}
 		return TRUE;
@@ -218,14 +224,14 @@ static gboolean check_overlaps(struct parser *p)
 {
 	g_array_sort(p->guest->regions, by_start);
 	for (guint i = 1; i < p->guest->regions->len; i++) {
-		struct guest_region *before = &g_array_index(p->guest->regions, struct guest_region, i - 1);
-		struct guest_region *region = before + 1;
+		struct guest_region *before = region_at(p->guest, i - 1);
+		struct guest_region *region = region_at(p->guest, i);
 
 		if (region->start <= before->last)
-			return fail(p, MAX(region->line, before->line), "region 0x%" G_GINT64_MODIFIER
-				    "x-0x%" G_GINT64_MODIFIER "x overlaps 0x%" G_GINT64_MODIFIER "x-0x%"
-				    G_GINT64_MODIFIER "x of line %u", region->start, region->last,
-				    before->start, before->last, MIN(region->line, before->line));
+			return fail(p, MAX(region->line, before->line), "region " X64 "-" X64
+				    " overlaps " X64 "-" X64 " of line %u", region->start,
+				    region->last, before->start, before->last,
+				    MIN(region->line, before->line));
 	}
 	return TRUE;
 }
@@ -248,7 +254,7 @@ static gboolean lay_out(struct parser *p, guint64 align_bytes)
 	}
 	guest->file_bytes = (at + align_bytes - 1) / align_bytes * align_bytes;
 	for (guint i = 0; i < guest->regions->len; i++) {
-		struct guest_region *region = &g_array_index(guest->regions, struct guest_region, i);
+		struct guest_region *region = region_at(guest, i);
 
 		region->file_offset = region->block_offset +
 			g_array_index(guest->blocks, struct guest_block, region->block).file_offset;
@@ -270,7 +276,8 @@ static gboolean parse(struct parser *p, char *text, guint64 align_bytes)
 	if (!ok)
 		return FALSE;
 	if (!p->any_view)
-		return fail(p, 0, "not a flat view: no line starts with \"FlatView #\" (QEMU prints one "
+		return fail(p, 0,
+			    "not a flat view: no line starts with \"FlatView #\" (QEMU prints one "
 			    "with \"info mtree -f\")");
 	if (!p->found)
 		return fail(p, 0, "no flat view of address space \"memory\"");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A guest's memory as QEMU prints it with "info mtree -f": which guest-physical ranges are RAM or ROM,
- * and which part of which RAM block is behind each.
+ * A guest's memory as QEMU prints it with "info mtree -f": which guest-physical ranges are RAM or
+ * ROM, and which part of which RAM block is behind each.
  */
 #ifndef TOOLS_FLATVIEW_H
 #define TOOLS_FLATVIEW_H
@@ -34,8 +34,8 @@ struct guest {
 };
 
 /*
- * Reads @path and lays its blocks out in one file, each aligned to @align_bytes. NULL: *error is one line
- * that says "FILE:LINE: what". Every number in the file is checked.
+ * Reads @path and lays its blocks out in one file, each aligned to @align_bytes. NULL: *error is
+ * one line that says "FILE:LINE: what". Every number in the file is checked.
  */
 struct guest *guest_load(const char *path, guint64 align_bytes, char **error);
 void guest_free(struct guest *guest);

@@ -21,8 +21,8 @@ static void print_machine(const struct ifs_machine_stats *stats)
 	printf("DMA        " U64 " requests, %s: blocked " U64 ", lost " U64 ", astray " U64
 	       ", corrupt " U64 "\n", stats->dma_done, bytes, stats->dma_blocked, stats->dma_lost,
 	       stats->dma_astray, stats->dma_corrupt);
-	printf("IOTLB      hits " U64 ", misses " U64 ", invalidations " U64 "\n", stats->iotlb_hits,
-	       stats->iotlb_misses, stats->iotlb_invalidations);
+	printf("IOTLB      hits " U64 ", misses " U64 ", invalidations " U64 "\n",
+	       stats->iotlb_hits, stats->iotlb_misses, stats->iotlb_invalidations);
 	printf("faults     recorded " U64 ", overflowed " U64 "\n", stats->faults_recorded,
 	       stats->faults_overflowed);
 	g_free(bytes);
@@ -68,7 +68,7 @@ int cmd_info(int argc, char **argv)
 	GError *problem = NULL;
 	int fd, status;
 
-	g_option_context_set_summary(context, "Says what is in an arena file, as live-update --arena keeps it.");
+	g_option_context_set_summary(context, "Says what is in an arena file.");
 	if (!g_option_context_parse(context, &argc, &argv, &problem)) {
 		status = tool_error("%s", problem->message);
 		g_error_free(problem);

@@ -36,6 +36,14 @@ guint64 run_dma_done(const struct run *run)
 	return stats.dma_done;
 }
 
+void run_dma(struct run *run, guint64 factor)
+{
+	guint64 start = run_clock_ns();
+
+	ifs_machine_run(run->machine, (guint64)run->options.dma_bursts * factor);
+	run->clock_mark_ns += run_clock_ns() - start;
+}
+
 guint64 run_resident_bytes(const struct run *run)
 {
 	struct ifs_machine_stats stats = { .size = sizeof(stats) };
@@ -57,16 +65,20 @@ void run_say(const struct run *run, const char *format, ...)
 }
 
 /* Takes the options off the command line. FALSE: *error is one line. */
-static gboolean options_parse(struct run_options *o, int argc, char **argv, char **resume, char **error)
+static gboolean options_parse(struct run_options *o, int argc, char **argv, char **resume,
+			      char **error)
 {
 	const GOptionEntry entries[] = {
 		{ "guest", 'g', 0, G_OPTION_ARG_FILENAME, &o->guest_path,
 		  "The guest's memory: output of QEMU's \"info mtree -f\"", "FILE" },
-		{ "devices", 'd', 0, G_OPTION_ARG_INT, &o->devices, "Devices that do DMA, 1 to 64 (2)", "N" },
-		{ "updates", 'u', 0, G_OPTION_ARG_INT, &o->updates, "Live updates in a row (2)", "N" },
+		{ "devices", 'd', 0, G_OPTION_ARG_INT, &o->devices,
+		  "Devices that do DMA, 1 to 64 (2)", "N" },
+		{ "updates", 'u', 0, G_OPTION_ARG_INT, &o->updates,
+		  "Live updates in a row (2)", "N" },
 		{ "exec", 'x', 0, G_OPTION_ARG_NONE, &o->exec,
 		  "Make each kexec an execve() that inherits only the arena", NULL },
-		{ "design", 0, 0, G_OPTION_ARG_STRING, &o->design, "reference (default) or posted-v1", "NAME" },
+		{ "design", 0, 0, G_OPTION_ARG_STRING, &o->design,
+		  "reference (default) or posted-v1", "NAME" },
 		{ "page-size", 0, 0, G_OPTION_ARG_STRING, &o->page_size,
 		  "Folios of the guest's memory: 4K, 2M (default), 1G", "SIZE" },
 		{ "memory", 0, 0, G_OPTION_ARG_STRING, &o->memory,
@@ -88,11 +100,13 @@ static gboolean options_parse(struct run_options *o, int argc, char **argv, char
 	g_option_context_set_summary(context,
 		"Maps a guest, keeps DMA running, and live-updates the kernel under it.");
 	g_option_context_set_description(context,
-		"Exit status: 0 if nothing was lost, astray, leaked or reported; 1 otherwise; 2 for bad\n"
-		"options or input.");
+		"Exit status: 0 if nothing was lost, astray, leaked or reported; 1 otherwise;\n"
+		"2 for bad options or input.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	ok = g_option_context_parse(context, &argc, &argv, &problem);
 	g_option_context_free(context);
+	o->design = o->design ? o->design : g_strdup("reference");
+	o->page_size = o->page_size ? o->page_size : g_strdup("2M");
 	if (!ok) {
 		*error = g_strdup(problem->message);
 		g_error_free(problem);
@@ -106,7 +120,8 @@ static gboolean options_parse(struct run_options *o, int argc, char **argv, char
 static char *options_check(struct run_options *o)
 {
 	if (!o->guest_path)
-		return g_strdup("which guest? --guest FILE names what QEMU printed for \"info mtree -f\"");
+		return g_strdup("which guest? --guest FILE names what QEMU printed for "
+				"\"info mtree -f\"");
 	if (o->devices < 1 || o->devices > RUN_MAX_DEVICES)
 		return g_strdup_printf("--devices is %d, not 1 to %d", o->devices, RUN_MAX_DEVICES);
 	if (o->updates < 1 || o->updates > RUN_MAX_UPDATES)
@@ -114,7 +129,8 @@ static char *options_check(struct run_options *o)
 	if (o->dma_bursts < 0)
 		return g_strdup("--dma-bursts is negative");
 	if (strcmp(o->design, "reference") && strcmp(o->design, "posted-v1"))
-		return g_strdup_printf("no design \"%s\"; there are reference and posted-v1", o->design);
+		return g_strdup_printf("no design \"%s\"; there are reference and posted-v1",
+				       o->design);
 	if (!tool_parse_size(o->page_size, &o->page_bytes) ||
 	    (o->page_bytes != 4096 && o->page_bytes != 2u << 20 && o->page_bytes != 1u << 30))
 		return g_strdup_printf("--page-size is \"%s\", not 4K, 2M or 1G", o->page_size);
@@ -125,9 +141,9 @@ static char *options_check(struct run_options *o)
 }
 
 /*
- * Beside the guest there must be room for what describes it, in the kernel that hands over and in the
- * one that takes over at the same time: page tables, 16 bytes for each folio in the handed-over list,
- * KHO's bits; plus scratch and the kernels themselves.
+ * Beside the guest there must be room for what describes it, in the kernel that hands over and in
+ * the one that takes over at the same time: page tables, 16 bytes for each folio in the
+ * handed-over list, KHO's bits; plus scratch and the kernels themselves.
  */
 static guint64 memory_needed(const struct run_options *o, const struct guest *guest)
 {
@@ -152,16 +168,18 @@ static gboolean power_on(struct run *run, char **error)
 		char *guest = tool_format_size(run->guest->file_bytes);
 		char *ram = tool_format_size(config.ram_bytes);
 
-		*error = g_strdup_printf("%s: the guest has %s of memory, larger than the machine's RAM of %s",
-					 run->options.guest_path, guest, ram);
+		*error = g_strdup_printf("%s: the guest has %s of memory, larger than the "
+					 "machine's RAM of %s", run->options.guest_path, guest,
+						 ram);
 		g_free(guest);
 		g_free(ram);
 		return FALSE;
 	}
 	run->machine = ifs_machine_new(&config, &problem);
 	for (int i = 0; run->machine && i < run->options.devices; i++) {
-		struct ifs_device_config device = { .size = sizeof(device), .bus = (guint8)(i + 1) };
+		struct ifs_device_config device = { .size = sizeof(device) };
 
+		device.bus = (guint8)(i + 1);
 		run->devices[i] = ifs_machine_add_device(run->machine, &device, &problem);
 		if (!run->devices[i])
 			break;
@@ -171,7 +189,7 @@ static gboolean power_on(struct run *run, char **error)
 	return !problem.code;
 }
 
-/* From "everything runs" to the end, or to where it stops. @resumed: in the middle of a black-out. */
+/* From "everything runs" to the end, or to where it stops. @resumed: within a black-out. */
 static void run_updates(struct run *run, gboolean resumed)
 {
 	int err;
@@ -183,7 +201,8 @@ static void run_updates(struct run *run, gboolean resumed)
 			run_half_blackout(run);
 			err = run->options.exec ? run_exec(run) : 0;
 			if (err) {
-				run->failure = g_strdup_printf("execve failed: %s", g_strerror(err));
+				run->failure = g_strdup_printf("execve failed: %s",
+							       g_strerror(err));
 				return;
 			}
 		}
@@ -207,9 +226,9 @@ static int run_finish(struct run *run)
 
 static void run_init(struct run *run)
 {
-	*run = (struct run){ .options = { .devices = 2, .updates = 2, .dma_bursts = 32, .seed = 1 } };
-	run->options.design = g_strdup("reference");
-	run->options.page_size = g_strdup("2M");
+	*run = (struct run){
+		.options = { .devices = 2, .updates = 2, .dma_bursts = 32, .seed = 1 },
+	};
 	run->records = g_array_new(FALSE, TRUE, sizeof(struct update_record));
 }
 
@@ -262,7 +281,7 @@ int cmd_live_update(int argc, char **argv)
 	return status;
 }
 
-/* The second half of a kexec that was an execve(): the arena came along, the rest is in --resume. */
+/* After a kexec that was an execve(): the arena came along, the rest is in --resume. */
 int cmd_live_update_resume(int argc, char **argv)
 {
 	char *error = NULL, *resume = NULL;

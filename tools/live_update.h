@@ -2,8 +2,9 @@
 /*
  * One run of "iommufd-sim live-update": what was asked for, where it stands, what it counted.
  *
- * With --exec, a run goes on in a fresh process image after each kexec. What it asked for and what it
- * counted travel as arguments; everything else is read again from the arena and the guest file.
+ * With --exec, a run goes on in a fresh process image after each kexec. What it asked for and
+ * what it counted travel as arguments; everything else is read again from the arena and the guest
+ * file.
  */
 #ifndef TOOLS_LIVE_UPDATE_H
 #define TOOLS_LIVE_UPDATE_H
@@ -26,7 +27,7 @@ struct run_options {
 	guint64 page_bytes, memory_bytes;       /* parsed; memory 0: as much as the guest needs */
 };
 
-/* What is told about one update. All are counts, but the last two: nanoseconds, for display only. */
+/* What is told about one update: counts, and nanoseconds for display only. */
 struct update_record {
 	guint64 mappings, table_pages, pages_preserved;
 	guint64 dma_before, dma_during, dma_after;
@@ -53,11 +54,11 @@ struct run {
 
 	guint64 leaks, heap_left, marks_left;
 	guint64 resident_bytes;         /* of the host, before everything was given back */
-	char *stopped_at;               /* the call that ended the run early, NULL: it went to its end */
+	char *stopped_at;               /* the call that ended the run early, or NULL */
 	char *failure;                  /* a boot that failed, or no memory for the machine */
 };
 
-/* tools/update_step.c. False: run->stopped_at says where. Each ends with DMA after every call. */
+/* tools/update_phase.c. FALSE: run->stopped_at or run->failure says why. */
 gboolean run_boot(struct run *run);
 gboolean run_set_up(struct run *run);
 gboolean run_preserve(struct run *run);
@@ -84,6 +85,8 @@ gboolean run_has_findings(const struct run *run);
 /* tools/live_update.c. Progress goes to stderr, unless --quiet. */
 void run_say(const struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
 guint64 run_clock_ns(void);
+/* Lets devices work. The clock mark moves along: times are to show what the kernel costs. */
+void run_dma(struct run *run, guint64 factor);
 guint64 run_dma_done(const struct run *run);
 guint64 run_resident_bytes(const struct run *run);
 

@@ -12,7 +12,7 @@ static const struct {
 	const char *name, *what;        /* what NULL: not for users */
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "live-update", "live-update a guest: map it, keep DMA running, kexec, take it over, again",
+	{ "live-update", "map a guest, keep DMA running, kexec, take it over, and again",
 	  cmd_live_update },
 	{ "info", "say what is in an arena file: machine, devices, reports, event log", cmd_info },
 	{ "live-update-resume", NULL, cmd_live_update_resume },
@@ -21,7 +21,7 @@ static const struct {
 static int usage(FILE *to, int status)
 {
 	fprintf(to, "Usage: iommufd-sim COMMAND [OPTION...]\n\n"
-		"Linux iommufd, live update (LUO and KHO) and an IOMMU, simulated in user space.\n\n"
+		"Linux iommufd, live update (LUO and KHO) and an IOMMU, in user space.\n\n"
 		"Commands:\n");
 	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
 		if (commands[i].what)

@@ -5,6 +5,7 @@
 #include "tools/tool.h"
 
 #define U64 "%" G_GUINT64_FORMAT
+#define N9 "%9" G_GUINT64_FORMAT
 
 static struct ifs_machine_stats machine_stats(const struct run *run)
 {
@@ -50,10 +51,10 @@ static void print_updates(const struct run *run, FILE *to)
 		"preserved", "before", "during", "after", "ms", "ms");
 	for (guint i = 0; i < run->records->len; i++) {
 		r = &g_array_index(run->records, struct update_record, i);
-		fprintf(to, "update %-3u %9" G_GUINT64_FORMAT " %9" G_GUINT64_FORMAT " %9" G_GUINT64_FORMAT
-			"   %9" G_GUINT64_FORMAT " %9" G_GUINT64_FORMAT " %9" G_GUINT64_FORMAT
-			"   %9.2f %9.2f\n", i + 1, r->mappings, r->table_pages, r->pages_preserved,
-			r->dma_before, r->dma_during, r->dma_after, (double)r->blackout_ns / 1e6,
+		fprintf(to,
+			"update %-3u " N9 " " N9 " " N9 "   " N9 " " N9 " " N9 "   %9.2f %9.2f\n",
+			i + 1, r->mappings, r->table_pages, r->pages_preserved, r->dma_before,
+			r->dma_during, r->dma_after, (double)r->blackout_ns / 1e6,
 			(double)r->restore_ns / 1e6);
 	}
 	fputc('\n', to);
@@ -67,9 +68,11 @@ void run_report_text(const struct run *run, FILE *to)
 
 	print_guest(run, to);
 	print_updates(run, to);
-	fprintf(to, "DMA        " U64 " requests, %s: lost " U64 ", astray " U64 ", corrupt " U64 "\n",
+	fprintf(to,
+		"DMA        " U64 " requests, %s: lost " U64 ", astray " U64 ", corrupt " U64 "\n",
 		stats.dma_done, moved, stats.dma_lost, stats.dma_astray, stats.dma_corrupt);
-	fprintf(to, "left over  heap blocks " U64 ", KHO marks " U64 ", leaks at shutdown " U64 "\n",
+	fprintf(to,
+		"left over  heap blocks " U64 ", KHO marks " U64 ", leaks at shutdown " U64 "\n",
 		run->heap_left, run->marks_left, run->leaks);
 	fprintf(to, "memory     %s of the host's for the machine's RAM\n", resident);
 	fprintf(to, stats.reports ? "reports    " U64 "\n" : "reports    none\n", stats.reports);
@@ -92,6 +95,11 @@ static void json_text(FILE *to, const char *key, const char *value, const char *
 	g_free(text);
 }
 
+static void json_count(FILE *to, const char *key, guint64 value, const char *end)
+{
+	fprintf(to, "\"%s\": " U64 "%s", key, value, end);
+}
+
 static void json_updates(const struct run *run, FILE *to)
 {
 	const struct update_record *r;
@@ -99,11 +107,15 @@ static void json_updates(const struct run *run, FILE *to)
 	fputs("  \"updates\": [", to);
 	for (guint i = 0; i < run->records->len; i++) {
 		r = &g_array_index(run->records, struct update_record, i);
-		fprintf(to, "%s\n    {\"mappings\": " U64 ", \"table_pages\": " U64 ", \"pages_preserved\": "
-			U64 ", \"dma_before\": " U64 ", \"dma_during\": " U64 ", \"dma_after\": " U64
-			", \"blackout_ns\": " U64 ", \"restore_ns\": " U64 "}", i ? "," : "", r->mappings,
-			r->table_pages, r->pages_preserved, r->dma_before, r->dma_during, r->dma_after,
-			r->blackout_ns, r->restore_ns);
+		fputs(i ? ",\n    {" : "\n    {", to);
+		json_count(to, "mappings", r->mappings, ", ");
+		json_count(to, "table_pages", r->table_pages, ", ");
+		json_count(to, "pages_preserved", r->pages_preserved, ", ");
+		json_count(to, "dma_before", r->dma_before, ", ");
+		json_count(to, "dma_during", r->dma_during, ", ");
+		json_count(to, "dma_after", r->dma_after, ", ");
+		json_count(to, "blackout_ns", r->blackout_ns, ", ");
+		json_count(to, "restore_ns", r->restore_ns, "}");
 	}
 	fputs(run->records->len ? "\n  ],\n" : "],\n", to);
 }
@@ -122,26 +134,37 @@ static void json_reports(const struct run *run, FILE *to)
 	fputs(i ? "\n  ],\n" : "],\n", to);
 }
 
-void run_report_json(const struct run *run, FILE *to)
+static void json_totals(const struct run *run, FILE *to)
 {
 	struct ifs_machine_stats stats = machine_stats(run);
 
+	fputs("  \"dma\": {", to);
+	json_count(to, "done", stats.dma_done, ", ");
+	json_count(to, "bytes", stats.dma_bytes, ", ");
+	json_count(to, "lost", stats.dma_lost, ", ");
+	json_count(to, "astray", stats.dma_astray, ", ");
+	json_count(to, "corrupt", stats.dma_corrupt, ", ");
+	json_count(to, "blocked", stats.dma_blocked, "},\n  \"left\": {");
+	json_count(to, "heap_blocks", run->heap_left, ", ");
+	json_count(to, "kho_marks", run->marks_left, ", ");
+	json_count(to, "leaks", run->leaks, "},\n  ");
+	json_count(to, "ram_resident_bytes", run->resident_bytes, ",\n  ");
+	json_count(to, "reports_total", stats.reports, ",\n");
+}
+
+void run_report_json(const struct run *run, FILE *to)
+{
 	fputs("{\n  ", to);
 	json_text(to, "guest", run->options.guest_path, ",\n  ");
 	json_text(to, "design", run->options.design, ",\n  ");
-	json_text(to, "page_size", run->options.page_size, ",\n");
-	fprintf(to, "  \"guest_bytes\": " U64 ",\n  \"devices\": %d,\n  \"updates_wanted\": %d,\n"
-		"  \"updates_done\": %u,\n  \"exec\": %s,\n", run->guest->mapped_bytes,
-		run->options.devices, run->options.updates, run->update,
-		run->options.exec ? "true" : "false");
+	json_text(to, "page_size", run->options.page_size, ",\n  ");
+	json_count(to, "guest_bytes", run->guest->mapped_bytes, ",\n  ");
+	json_count(to, "devices", (guint64)run->options.devices, ",\n  ");
+	json_count(to, "updates_wanted", (guint64)run->options.updates, ",\n  ");
+	json_count(to, "updates_done", run->update, ",\n");
+	fprintf(to, "  \"exec\": %s,\n", run->options.exec ? "true" : "false");
 	json_updates(run, to);
-	fprintf(to, "  \"dma\": {\"done\": " U64 ", \"bytes\": " U64 ", \"lost\": " U64 ", \"astray\": " U64
-		", \"corrupt\": " U64 ", \"blocked\": " U64 "},\n", stats.dma_done, stats.dma_bytes,
-		stats.dma_lost, stats.dma_astray, stats.dma_corrupt, stats.dma_blocked);
-	fprintf(to, "  \"left\": {\"heap_blocks\": " U64 ", \"kho_marks\": " U64 ", \"leaks\": " U64 "},\n",
-		run->heap_left, run->marks_left, run->leaks);
-	fprintf(to, "  \"ram_resident_bytes\": " U64 ",\n  \"reports_total\": " U64 ",\n",
-		run->resident_bytes, stats.reports);
+	json_totals(run, to);
 	json_reports(run, to);
 	fputs("  ", to);
 	json_text(to, "failure", run->failure, ",\n  ");

@@ -10,7 +10,7 @@
 
 enum {
 	EXIT_FINE = 0,
-	EXIT_FINDINGS = 1,      /* something was lost, astray, leaked, reported, or the run stopped */
+	EXIT_FINDINGS = 1,      /* DMA lost or astray, leaks, reports, a run that stopped */
 	EXIT_USAGE = 2,         /* bad options or bad input */
 };
 

@@ -2,20 +2,18 @@
 /*
  * The VMM of the run: the system calls of a live update, one step each, with DMA between any two.
  *
- * The guest is mapped as QEMU's VFIO listener maps it: RAM readable and writable, ROM readable, all
- * out of one sealed memory file. Under the next kernel everything comes back out of the session by its
- * token, the address space is built anew, and each device is moved from the domain it brought along to
- * the new one by attaching it: one entry write, no gap.
+ * The guest is mapped as QEMU's VFIO listener maps it: RAM readable and writable, ROM readable,
+ * all out of one sealed memory file. Under the next kernel everything comes back out of the
+ * session by its token, the address space is built anew, and each device is moved from the domain
+ * it brought along to the new one by attaching it: one entry write, no gap.
  */
-#include "tools/live_update.h"
+#include "tools/update_step.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include <linux/iommufd.h>
 #include <linux/liveupdate.h>
@@ -29,42 +27,10 @@
 #define TOKEN_IOMMUFD 0x696f6d6d75ull
 #define TOKEN_DEVICE 0x6465760000ull
 #define TOKEN_HWPT 0x68777074u          /* posted-v1 has 32-bit tokens */
-#define BLACKOUT_FACTOR 16              /* a black-out sees as much DMA as this many steps */
-
-struct step {
-	const char *name;
-	int (*run)(struct run *run);    /* 0 or -errno */
-};
 
 static gboolean is_posted_v1(const struct run *run)
 {
 	return !strcmp(run->options.design, "posted-v1");
-}
-
-/* Lets devices work. The clock stands still meanwhile: it is to show what the kernel costs. */
-static void let_dma_run(struct run *run, guint64 factor)
-{
-	guint64 start = run_clock_ns();
-
-	ifs_machine_run(run->machine, (guint64)run->options.dma_bursts * factor);
-	run->clock_mark_ns += run_clock_ns() - start;
-}
-
-/* Every step is followed by DMA: whatever it did, devices go on. */
-static gboolean run_steps(struct run *run, const struct step *steps, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		int rc = steps[i].run(run);
-
-		if (rc < 0) {
-			run->stopped_at = g_strdup_printf("update %u of %d: %s: %s", run->update + 1,
-							  run->options.updates, steps[i].name,
-							  g_strerror(-rc));
-			return FALSE;
-		}
-		let_dma_run(run, 1);
-	}
-	return TRUE;
 }
 
 static int call(struct run *run, int fd, unsigned long cmd, void *arg)
@@ -142,7 +108,7 @@ static int bind_devices(struct run *run)
 
 		rc = call(run, run->vfio[i], VFIO_DEVICE_BIND_IOMMUFD, &bind);
 		run->dev_id[i] = bind.out_devid;
-		let_dma_run(run, 1);
+		run_dma(run, 1);
 	}
 	return rc;
 }
@@ -199,7 +165,7 @@ static int attach_devices(struct run *run)
 								.pt_id = run->hwpt_id };
 
 		rc = call(run, run->vfio[i], VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
-		let_dma_run(run, 1);
+		run_dma(run, 1);
 	}
 	return rc;
 }
@@ -214,7 +180,7 @@ static int start_streams(struct run *run)
 	for (guint i = 0; i < run->guest->regions->len && stream.nr_windows < 64; i++) {
 		region = &g_array_index(run->guest->regions, struct guest_region, i);
 		windows[stream.nr_windows++] = (struct ifs_stream_window){
-			.start = region->start, .last = region->last, .writable = region->writable };
+			region->start, region->last, region->writable };
 	}
 	for (int i = 0; i < run->options.devices; i++) {
 		if (!ifs_device_stream_start(run->devices[i], &stream))
@@ -225,10 +191,12 @@ static int start_streams(struct run *run)
 
 static int mark_hwpt(struct run *run)
 {
-	struct iommu_hwpt_lu_set_preserve posted = { .size = sizeof(posted), .hwpt_id = run->hwpt_id,
-						     .hwpt_token = TOKEN_HWPT };
-	struct iommu_hwpt_lu_mark mark = { .size = sizeof(mark), .hwpt_id = run->hwpt_id,
-					   .token = TOKEN_HWPT };
+	struct iommu_hwpt_lu_set_preserve posted = {
+		.size = sizeof(posted), .hwpt_id = run->hwpt_id, .hwpt_token = TOKEN_HWPT,
+	};
+	struct iommu_hwpt_lu_mark mark = {
+		.size = sizeof(mark), .hwpt_id = run->hwpt_id, .token = TOKEN_HWPT,
+	};
 
 	if (is_posted_v1(run))
 		return call(run, run->iommufd, IOMMU_HWPT_LU_SET_PRESERVE, &posted);
@@ -247,7 +215,9 @@ static int create_session(struct run *run)
 
 static int preserve(struct run *run, int fd, guint64 token)
 {
-	struct liveupdate_session_preserve_fd arg = { .size = sizeof(arg), .fd = fd, .token = token };
+	struct liveupdate_session_preserve_fd arg = {
+		.size = sizeof(arg), .fd = fd, .token = token,
+	};
 
 	return call(run, run->session, LIVEUPDATE_SESSION_PRESERVE_FD, &arg);
 }
@@ -273,7 +243,9 @@ static int preserve_devices(struct run *run)
 
 static int retrieve_session(struct run *run)
 {
-	struct liveupdate_ioctl_retrieve_session get = { .size = sizeof(get), .name = SESSION_NAME };
+	struct liveupdate_ioctl_retrieve_session get = {
+		.size = sizeof(get), .name = SESSION_NAME,
+	};
 	int rc = call(run, run->liveupdate, LIVEUPDATE_IOCTL_RETRIEVE_SESSION, &get);
 
 	run->session = get.fd;
@@ -336,7 +308,7 @@ static int close_session(struct run *run)
 	return ifs_close(run->vmm, run->session);
 }
 
-static const struct step set_up_steps[] = {
+const struct step set_up_steps[] = {
 	{ "start the VMM", start_vmm },
 	{ "open /dev/iommu", open_iommufd },
 	{ "open /dev/liveupdate", open_liveupdate },
@@ -350,17 +322,19 @@ static const struct step set_up_steps[] = {
 	{ "VFIO_DEVICE_ATTACH_IOMMUFD_PT", attach_devices },
 	{ "IOMMU_IOAS_MAP_FILE", map_guest },
 	{ "start of DMA", start_streams },
+	{ NULL, NULL }
 };
 
-static const struct step preserve_steps[] = {
+const struct step preserve_steps[] = {
 	{ "mark of the HWPT", mark_hwpt },
 	{ "CREATE_SESSION", create_session },
 	{ "PRESERVE_FD of the memory file", preserve_memfd },
 	{ "PRESERVE_FD of the iommufd", preserve_iommufd },
 	{ "PRESERVE_FD of the devices", preserve_devices },
+	{ NULL, NULL }
 };
 
-static const struct step take_over_steps[] = {
+const struct step take_over_steps[] = {
 	{ "start the VMM", start_vmm },
 	{ "open /dev/liveupdate", open_liveupdate },
 	{ "RETRIEVE_SESSION", retrieve_session },
@@ -376,124 +350,5 @@ static const struct step take_over_steps[] = {
 	{ "SESSION_FINISH", finish_session },
 	{ "IOMMU_DESTROY of the restored HWPT", destroy_restored_hwpt },
 	{ "close of the session", close_session },
+	{ NULL, NULL }
 };
-
-static guint64 phase_dma(struct run *run)
-{
-	guint64 done = run_dma_done(run), phase = done - run->dma_mark;
-
-	run->dma_mark = done;
-	return phase;
-}
-
-gboolean run_boot(struct run *run)
-{
-	struct ifs_kernel_config config = {
-		.size = sizeof(config),
-		.design = run->options.design,
-		.memfd_folio_order = (guint32)g_bit_storage((gulong)(run->options.page_bytes >> 12)) - 1,
-	};
-	struct ifs_kernel_stats stats = { .size = sizeof(stats) };
-	struct ifs_error error;
-
-	run->kernel = ifs_kernel_boot(run->machine, &config, &error);
-	if (!run->kernel) {
-		run->failure = g_strdup_printf("the kernel did not boot: %s", error.text);
-		return FALSE;
-	}
-	ifs_kernel_get_stats(run->kernel, &stats);
-	run->heap_at_boot = stats.heap_blocks;
-	run->marks_at_boot = stats.pages_preserved;
-	return TRUE;
-}
-
-gboolean run_set_up(struct run *run)
-{
-	if (!run_steps(run, set_up_steps, G_N_ELEMENTS(set_up_steps)))
-		return FALSE;
-	run->dma_mark = run_dma_done(run);
-	run_say(run, "kernel 1 is up, guest mapped, %d device(s) streaming", run->options.devices);
-	let_dma_run(run, BLACKOUT_FACTOR);
-	return TRUE;
-}
-
-gboolean run_preserve(struct run *run)
-{
-	struct ifs_kernel_stats stats = { .size = sizeof(stats) };
-
-	run->now = (struct update_record){ .mappings = run->guest->regions->len };
-	if (!run_steps(run, preserve_steps, G_N_ELEMENTS(preserve_steps)))
-		return FALSE;
-	ifs_kernel_get_stats(run->kernel, &stats);
-	run->now.table_pages = stats.pages_table;
-	run->now.pages_preserved = stats.pages_preserved;
-	run_say(run, "update %u of %d: %" G_GUINT64_FORMAT " pages preserved, %" G_GUINT64_FORMAT
-		" of them page tables", run->update + 1, run->options.updates,
-		run->now.pages_preserved, run->now.table_pages);
-	return TRUE;
-}
-
-gboolean run_kexec(struct run *run)
-{
-	int rc;
-
-	run->now.dma_before = phase_dma(run);
-	run->clock_mark_ns = run_clock_ns();
-	rc = ifs_kernel_kexec(run->kernel);
-	if (rc) {
-		run->stopped_at = g_strdup_printf("update %u of %d: kexec: %s", run->update + 1,
-						  run->options.updates, g_strerror(-rc));
-		return FALSE;
-	}
-	run->kernel = NULL;
-	run->vmm = NULL;
-	return TRUE;
-}
-
-void run_half_blackout(struct run *run)
-{
-	let_dma_run(run, BLACKOUT_FACTOR / 2);
-}
-
-gboolean run_take_over(struct run *run)
-{
-	struct update_record *now = &run->now;
-	gboolean ok;
-
-	if (!run_boot(run))
-		return FALSE;
-	now->blackout_ns = run_clock_ns() - run->clock_mark_ns;
-	now->dma_during = phase_dma(run);
-	run->clock_mark_ns = run_clock_ns();
-	ok = run_steps(run, take_over_steps, G_N_ELEMENTS(take_over_steps));
-	now->restore_ns = run_clock_ns() - run->clock_mark_ns;
-	now->dma_after = phase_dma(run);
-	g_array_append_val(run->records, *now);
-	if (!ok)
-		return FALSE;
-	run->update++;
-	run_say(run, "update %u of %d: kernel %u is up, %" G_GUINT64_FORMAT " DMA requests during the "
-		"black-out, everything taken over", run->update, run->options.updates, run->update + 1,
-		now->dma_during);
-	return TRUE;
-}
-
-/* The VMM exits, then the kernel: what each leaves is a finding. */
-void run_end(struct run *run)
-{
-	struct ifs_kernel_stats stats = { .size = sizeof(stats) };
-
-	for (int i = 0; i < run->options.devices; i++)
-		ifs_device_stream_stop(run->devices[i]);
-	run->resident_bytes = run_resident_bytes(run);
-	if (!run->kernel)
-		return;
-	ifs_exit(run->vmm);
-	run->vmm = NULL;
-	ifs_kernel_get_stats(run->kernel, &stats);
-	run->heap_left = stats.heap_blocks > run->heap_at_boot ? stats.heap_blocks - run->heap_at_boot : 0;
-	run->marks_left = stats.pages_preserved > run->marks_at_boot
-			  ? stats.pages_preserved - run->marks_at_boot : 0;
-	run->leaks = ifs_kernel_shutdown(run->kernel);
-	run->kernel = NULL;
-}

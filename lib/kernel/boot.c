@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Boot: the layers from the bottom up, in the order of Linux's init calls, each with what undoes it.
+ * Boot: the layers from the bottom up, in the order of Linux's init calls, each with its
+ * undo.
  *
- *   early            memory and KHO: what the previous kernel kept is reserved before anything else may
- *                    allocate, then LUO reads its records (a fatal state ends the boot here)
+ *   early            memory and KHO: what the previous kernel kept is reserved before anything
+ *                    else may allocate; LUO reads its records (a fatal state ends the boot here)
  *   fs_initcall      the outgoing half of KHO
  *   iommu            live tables are adopted, each device is attached before it can be used
  *   device_initcall  iommufd and vfio, with their LUO handlers
  *   late_initcall    LUO's outgoing half and /dev/liveupdate, then the memfd handler
  *
- * A step that fails takes the ones before it down again, newest first. Damage that one device can bear
- * is no failure: the IOMMU core blocks that device and says so.
+ * A step that fails takes the ones before it down again, newest first. Damage that one device can
+ * bear is no failure: the IOMMU core blocks that device and says so.
  */
 #include "lib/kernel/kernel.h"
 
@@ -22,6 +23,7 @@
 #include "lib/iommu/iommu_core.h"
 #include "lib/iommufd/iommufd.h"
 #include "lib/mm/page_alloc.h"
+#include "lib/mm/user_mem.h"
 #include "lib/vfio/vfio.h"
 #include "sim/iommu_hw.h"
 #include "sim/machine_kernel.h"
@@ -50,9 +52,21 @@ static void page_alloc_down(struct ifs_kernel *kernel)
 	kernel->base.page_alloc = NULL;
 }
 
+/* Pins outlive processes: what a restored domain maps is pinned before there is one. */
+static int user_mem_up(struct ifs_kernel *kernel)
+{
+	return user_mem_get(&kernel->base);
+}
+
+static void user_mem_down(struct ifs_kernel *kernel)
+{
+	user_mem_put(&kernel->base);
+}
+
 static int kho_up(struct ifs_kernel *kernel)
 {
-	int err = kho_new(&kernel->base, &kernel->kho_config, kernel->boot_reason, &kernel->base.kho);
+	int err = kho_new(&kernel->base, &kernel->kho_config, kernel->boot_reason,
+			  &kernel->base.kho);
 
 	if (err)
 		return err;
@@ -166,6 +180,7 @@ static int memfd_luo_up(struct ifs_kernel *kernel)
 /* A step without an undo is taken down together with the one that made its object. */
 static const struct boot_step boot_steps[] = {
 	{ "the page allocator", page_alloc_up, page_alloc_down },
+	{ "pins and address spaces", user_mem_up, user_mem_down },
 	{ "early KHO", kho_up, kho_down },
 	{ "early LUO", luo_up, luo_down },
 	{ "the file system", fs_up, fs_down },

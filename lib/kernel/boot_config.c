@@ -2,9 +2,9 @@
 /*
  * From struct ifs_kernel_config (the kernel's command line) to what each layer is told.
  *
- * Every field is checked before anything is built, and an error names the field, what it holds and
- * what it may hold. A structure larger than ours comes from a newer header: it is taken if what we do
- * not know is zero, as Linux takes extensible structures.
+ * Every field is checked before anything is built, and an error names the field, what it holds
+ * and what it may hold. A structure larger than ours comes from a newer header: it is taken if
+ * what we do not know is zero, as Linux takes extensible structures.
  */
 #include "lib/kernel/kernel.h"
 
@@ -26,13 +26,15 @@ static int config_copy(struct ifs_kernel_config *out, const struct ifs_kernel_co
 	if (!config)
 		return 0;
 	if (config->size < sizeof(config->size)) {
-		error_set(error, EINVAL, "kernel config: size is %zu, set it to sizeof(struct ifs_kernel_config)",
+		error_set(error, EINVAL,
+			  "kernel config: size is %zu, set it to sizeof(struct ifs_kernel_config)",
 			  config->size);
 		return -EINVAL;
 	}
 	for (at = sizeof(*out); at < config->size; at++) {
 		if (bytes[at]) {
-			error_set(error, E2BIG, "kernel config: byte %zu is set, this library knows %zu bytes",
+			error_set(error, E2BIG,
+				  "kernel config: byte %zu is set, this library knows %zu bytes",
 				  at, sizeof(*out));
 			return -E2BIG;
 		}
@@ -45,7 +47,8 @@ static int switch_check(const char *field, uint8_t value, struct ifs_error *erro
 {
 	if (value <= IFS_OFF)
 		return 0;
-	error_set(error, EINVAL, "kernel config: %s is %u, not IFS_DEFAULT, IFS_ON or IFS_OFF", field,
+	error_set(error, EINVAL, "kernel config: %s is %u, not IFS_DEFAULT, IFS_ON or IFS_OFF",
+		  field,
 		  value);
 	return -EINVAL;
 }
@@ -63,8 +66,10 @@ static int design_find(struct ifs_kernel *kernel, const struct ifs_kernel_config
 
 	if (custom) {
 		if (custom->size != sizeof(*custom) || !custom->name) {
-			error_set(error, EINVAL, "kernel config: custom_design has size %zu, need %zu%s",
-				  custom->size, sizeof(*custom), custom->name ? "" : ", and a name");
+			error_set(error, EINVAL,
+				  "kernel config: custom_design has size %zu, need %zu%s",
+				  custom->size, sizeof(*custom),
+				  custom->name ? "" : ", and a name");
 			return -EINVAL;
 		}
 		kernel->base.design = custom;
@@ -80,7 +85,8 @@ static int design_find(struct ifs_kernel *kernel, const struct ifs_kernel_config
 			return 0;
 		}
 	}
-	error_set(error, EINVAL, "kernel config: no design \"%.40s\"; there are \"reference\" and \"posted-v1\"",
+	error_set(error, EINVAL,
+		  "kernel config: no design \"%.40s\"; there are \"reference\" and \"posted-v1\"",
 		  config->design);
 	return -EINVAL;
 }
@@ -92,17 +98,20 @@ static int memory_check(const struct ifs_kernel *kernel, const struct ifs_kernel
 	u32 order = config->memfd_folio_order;
 
 	if (config->scratch_bytes % SCRATCH_GRANULE_BYTES) {
-		error_set(error, EINVAL, "kernel config: scratch_bytes is 0x%llx, not a multiple of 4 MiB",
+		error_set(error, EINVAL,
+			  "kernel config: scratch_bytes is 0x%llx, not a multiple of 4 MiB",
 			  (unsigned long long)config->scratch_bytes);
 		return -EINVAL;
 	}
 	if (config->scratch_bytes >= ram) {
-		error_set(error, EINVAL, "kernel config: scratch_bytes is 0x%llx, RAM has only 0x%llx bytes",
+		error_set(error, EINVAL,
+			  "kernel config: scratch_bytes is 0x%llx, RAM has only 0x%llx bytes",
 			  (unsigned long long)config->scratch_bytes, (unsigned long long)ram);
 		return -EINVAL;
 	}
 	if (order != 0 && order != 9 && order != 18) {
-		error_set(error, EINVAL, "kernel config: memfd_folio_order is %u, not 0, 9 or 18", order);
+		error_set(error, EINVAL, "kernel config: memfd_folio_order is %u, not 0, 9 or 18",
+			  order);
 		return -EINVAL;
 	}
 	if (config->memfd_noexec > 2) {
@@ -143,7 +152,8 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 	snprintf(kernel->release, sizeof(kernel->release), "%s", release);
 	kernel->kho_config = (struct kho_config){
 		.enabled = switch_on(config.kho, true),
-		.scratch_bytes = config.scratch_bytes ? config.scratch_bytes : SCRATCH_DEFAULT_BYTES,
+		.scratch_bytes = config.scratch_bytes
+			? config.scratch_bytes : SCRATCH_DEFAULT_BYTES,
 		.release = kernel->release,
 		.debug = true,
 	};
@@ -156,7 +166,9 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 		.sysctl_noexec = config.memfd_noexec,
 	};
 	kernel->base.memfd_config = &kernel->memfd_config;
-	kernel->base.fail = (struct fail_point){ .nth = config.fail_nth, .forever = config.fail_forever };
+	kernel->base.fail = (struct fail_point){
+		.nth = config.fail_nth, .forever = config.fail_forever,
+	};
 	kernel->design_options.register_at_open = switch_on(config.register_at_open, false);
 	return 0;
 }

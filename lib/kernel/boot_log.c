@@ -2,8 +2,8 @@
 /*
  * The text of the boot (what dmesg shows), kept in the kernel, and error texts.
  *
- * Lines that do not fit any more are counted out silently: the buffer is sized for 64 blocked devices,
- * and the machine's event log has them in any case.
+ * Lines that do not fit any more are counted out silently: the buffer is sized for 64 blocked
+ * devices, and the machine's event log has them in any case.
  */
 #include "lib/kernel/kernel.h"
 

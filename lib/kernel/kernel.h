@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * struct ifs_kernel: what the layers below know of it (kernel_base), the options it was booted with,
- * and the processes that run on it.
+ * struct ifs_kernel: what the layers below know of it (kernel_base), the options it was booted
+ * with, and the processes that run on it.
  *
  * The structure itself is the one piece of host memory of a kernel that does not lie in its heap,
  * because the heap lies in it. Everything it points to does: processes too, so that a kexec, which

@@ -2,10 +2,11 @@
 /*
  * The end of a kernel by kexec (kernel/kexec_core.c, kernel_kexec()) or by the plug.
  *
- * Up to luo_reboot() everything can still be refused, and then nothing has happened. After it, the
- * kernel takes the devices that nobody preserved off the bus, leaves one address for its successor
- * and is gone: its heap is dropped in one piece. No destructor runs, because a real kexec runs none: a
- * free() chain here would unmap what must stay live, and free what must stay preserved.
+ * Up to luo_reboot() everything can still be refused, and then nothing has happened. After it,
+ * the kernel takes the devices that nobody preserved off the bus, leaves one address for its
+ * successor and is gone: its heap is dropped in one piece. No destructor runs, because a real
+ * kexec runs none: a free() chain here would unmap what must stay live, and free what must stay
+ * preserved.
  */
 #include "lib/kernel/syscall.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Processes: an address space, a descriptor table and credentials, under a number that is never used
- * twice. fork() shares every open description; nothing else is shared.
+ * Processes: an address space, a descriptor table and credentials, under a number that is never
+ * used twice. fork() shares every open description; nothing else is shared.
  *
- * A process may end before the memory it had pinned: the address space is then dead, but its structure
- * stays for as long as a pin or a charge names it (mm_put()).
+ * A process may end before the memory it had pinned: the address space is then dead, but its
+ * structure stays for as long as a pin or a charge names it (mm_put()).
  *
  * Unlike Linux: a forked process sees the memory files its parent had mapped as memory of its own,
  * because both live at the same host addresses; map them again in the child to have them tracked.
@@ -23,7 +23,9 @@ void syscall_leave(struct task *task, struct ifs_process *process)
 	struct kernel_base *kernel = &process->kernel->base;
 
 	for (unsigned unit = 0; unit < process->kernel->nr_iommus; unit++) {
-		if (__builtin_expect(iommu_hw_fault_pending(machine_iommu(kernel->machine, unit)), 0)) {
+		const struct iommu_hw *hw = machine_iommu(kernel->machine, unit);
+
+		if (__builtin_expect(iommu_hw_fault_pending(hw), 0)) {
 			iommu_core_handle_faults(kernel->iommu);
 			break;
 		}
@@ -87,7 +89,8 @@ struct ifs_process *ifs_process_new(struct ifs_kernel *kernel,
 	template.trust_pointers = config.trust_pointers;
 	template.rlimit_memlock_bytes = config.rlimit_memlock_bytes ? config.rlimit_memlock_bytes
 								    : RLIMIT_MEMLOCK_DEFAULT;
-	template.rlimit_nofile = config.rlimit_nofile ? config.rlimit_nofile : RLIMIT_NOFILE_DEFAULT;
+	template.rlimit_nofile = config.rlimit_nofile
+		? config.rlimit_nofile : RLIMIT_NOFILE_DEFAULT;
 
 	kernel_task_enter(&task, kernel, "process_new");
 	process = process_alloc(kernel, &template);
@@ -109,7 +112,8 @@ struct ifs_process *ifs_fork(struct ifs_process *parent)
 	if (!syscall_enter(&task, parent, "fork"))
 		return NULL;
 	child = process_alloc(parent->kernel, parent);
-	if (child && files_fork(parent->files, &child->files)) {
+	if (child && (mm_fork(parent->mm, child->mm) ||
+		      files_fork(parent->files, &child->files))) {
 		process_free(child);
 		child = NULL;
 	}

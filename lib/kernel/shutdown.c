@@ -2,10 +2,11 @@
 /*
  * The orderly end of a kernel, and the count of what should have gone with it and did not.
  *
- * All processes exit, then the layers go down in the reverse order of boot. Each thing is counted at
- * the moment after which nobody can account for it any more: open files once no process is left, KHO
- * marks against what the kernel itself had marked when it came up, frames once only their allocator is
- * left, heap blocks last. Each finding is a report of its own that names the thing.
+ * All processes exit, then the layers go down in the reverse order of boot. Each thing is counted
+ * at the moment after which nobody can account for it any more: open files once no process is
+ * left, KHO marks against what the kernel itself had marked when it came up, frames once only
+ * their allocator is left, heap blocks last. Each finding is a report of its own that names the
+ * thing.
  *
  * What the previous kernel preserved and nobody claimed is no leak: it is counted by
  * ifs_kernel_get_stats() and stays reserved in Linux too.
@@ -60,7 +61,8 @@ static void count_after_processes(struct ifs_kernel *kernel, struct leaks *leaks
 	leak(leaks, iommufd_nr_objects(&kernel->base), "%llu iommufd object(s)",
 	     (unsigned long long)iommufd_nr_objects(&kernel->base));
 	if (marks > kernel->preserved_at_boot)
-		leak(leaks, marks - kernel->preserved_at_boot, "%llu page(s) marked for the next kernel",
+		leak(leaks, marks - kernel->preserved_at_boot,
+		     "%llu page(s) marked for the next kernel",
 		     (unsigned long long)(marks - kernel->preserved_at_boot));
 }
 
@@ -70,7 +72,9 @@ static void count_pages(struct ifs_kernel *kernel, struct leaks *leaks)
 		enum frame_owner owner;
 		const char *name;
 	} owners[] = {
-		{ FRAME_KERNEL, "kernel" }, { FRAME_TABLE, "page-table" }, { FRAME_MEMFD, "memory-file" },
+		{ FRAME_KERNEL, "kernel" },
+		{ FRAME_TABLE, "page-table" },
+		{ FRAME_MEMFD, "memory-file" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
@@ -113,7 +117,7 @@ uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
 
 	if (!kernel)
 		return 0;
-	/* What a panicked kernel holds, and with which locks, nobody can tell. The panic was reported. */
+	/* What a panicked kernel holds, under which locks, nobody can tell. It was reported. */
 	if (kernel->base.panicked) {
 		ifs_kernel_drop(kernel);
 		return 0;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * One number over all state that a system call could change and a program could see: taken before and
- * after a call that failed, it proves that the call changed nothing.
+ * One number over all state that a system call could change and a program could see: taken before
+ * and after a call that failed, it proves that the call changed nothing.
  *
- * In the hash: descriptor tables and open files (name, flags, offset, references), memory files (size,
- * seals, frozen, pins), iommufd contexts (ids, types, reference counts, areas, what the ends of each
- * area translate to in each domain), sessions and their files, the number of pages marked for the next
- * kernel, DMA spaces and grants, which space each device is in, charges of processes, module references.
+ * In the hash: descriptor tables and open files (name, flags, offset, references), memory files
+ * (size, seals, frozen, pins), iommufd contexts (ids, types, reference counts, areas, what the
+ * ends of each area translate to in each domain), sessions and their files, the number of pages
+ * marked for the next kernel, DMA spaces and grants, which space each device is in, charges of
+ * processes, module references.
  *
- * Not in it, because Linux too leaves it behind when a call fails: page tables that became empty, pages
- * that filled a hole of a memory file before a pin failed, nodes of KHO's radix tree, heap that caches.
+ * Not in it, because Linux too leaves it behind when a call fails: page tables that became empty,
+ * pages that filled a hole of a memory file before a pin failed, nodes of KHO's radix tree, heap
+ * that caches.
  */
 #include "lib/kernel/syscall.h"
 

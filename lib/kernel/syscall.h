@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A process, and the door through which its system calls enter the kernel: each runs as a task of its
- * own, with the process's memory, descriptor table and credentials.
+ * A process, and the door through which its system calls enter the kernel: each runs as a task of
+ * its own, with the process's memory, descriptor table and credentials.
  *
  * A call into a kernel that panicked, or on a machine that a checker stopped, is refused with -EIO.
  * The door is on the path of every ioctl, so it does nothing that a call does not need.

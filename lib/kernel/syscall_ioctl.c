@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * ioctl(2): the commands the VFS answers for every file come first (fs/ioctl.c, do_vfs_ioctl()), all
- * others go to the file.
+ * ioctl(2): the commands the VFS answers for every file come first (fs/ioctl.c, do_vfs_ioctl()),
+ * all others go to the file.
  */
 #include "lib/kernel/syscall.h"
 
@@ -47,7 +47,8 @@ static bool is_regular(const struct file *file)
 	return file->f_op->truncate && file->f_op->stat;
 }
 
-static long do_ioctl(struct ifs_process *process, struct file *file, int fd, unsigned cmd, uva_t arg)
+static long do_ioctl(struct ifs_process *process, struct file *file, int fd, unsigned cmd,
+		     uva_t arg)
 {
 	switch (cmd) {
 	case FIOCLEX:

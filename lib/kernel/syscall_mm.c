@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * mmap, munmap and mprotect of memory files (mm/mmap.c): checks of the arguments that do not need the
- * address space, in Linux's order; the rest is lib/mm/.
+ * mmap, munmap and mprotect of memory files (mm/mmap.c): checks of the arguments that do not need
+ * the address space, in Linux's order; the rest is lib/mm/.
  *
- * Unlike Linux: only shared mappings of files, at an address the simulator chooses. Anonymous memory is
- * the program's own and needs no system call here.
+ * Unlike Linux: only shared mappings of files, at an address the simulator chooses. Anonymous
+ * memory is the program's own and needs no system call here.
  */
 #include "lib/kernel/syscall.h"
 
@@ -31,8 +31,8 @@ static int do_mmap(struct ifs_process *process, struct file *file, size_t length
 		return -EACCES;
 	if (!file->f_op->mmap_check)
 		return -ENODEV;
-	return mm_mmap_file(process->mm, file, offset, ALIGN_UP((u64)length, PAGE_SIZE), prot, flags,
-			    out);
+	length = ALIGN_UP(length, PAGE_SIZE);
+	return mm_mmap_file(process->mm, file, offset, length, prot, flags, out);
 }
 
 int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, int fd, off_t offset,

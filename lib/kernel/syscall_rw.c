@@ -134,8 +134,10 @@ off_t ifs_lseek(struct ifs_process *process, int fd, off_t offset, int whence)
 	if (file) {
 		if (whence < 0 || whence > SEEK_HOLE)
 			ret = -EINVAL;
+		else if (!file->f_op->llseek)
+			ret = -ESPIPE;
 		else
-			ret = file->f_op->llseek ? file->f_op->llseek(file, offset, whence) : -ESPIPE;
+			ret = file->f_op->llseek(file, offset, whence);
 		fput(file);
 	}
 	syscall_leave(&task, process);
@@ -164,7 +166,7 @@ int ifs_ftruncate(struct ifs_process *process, int fd, off_t size)
 	return err;
 }
 
-/* fs/open.c, vfs_fallocate(): modes exclude one another, FALLOC_FL_KEEP_SIZE goes with some of them. */
+/* vfs_fallocate(): modes exclude one another, FALLOC_FL_KEEP_SIZE goes with some of them. */
 static int fallocate_check(const struct file *file, int mode, s64 offset, s64 length)
 {
 	s64 end;

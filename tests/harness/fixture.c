@@ -12,7 +12,8 @@ static void set_up_machine(struct fixture *f)
 	if (!f->machine)
 		fail_msg("no machine: %s", f->error.text);
 	for (unsigned i = 0; i < FIXTURE_DEVICES; i++) {
-		struct ifs_device_config device = { .size = sizeof(device), .bus = (uint8_t)(1 + i) };
+		struct ifs_device_config device = { .size = sizeof(device),
+			.bus = (uint8_t)(1 + i) };
 
 		f->devices[i] = ifs_machine_add_device(f->machine, &device, &f->error);
 		assert_non_null(f->devices[i]);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A machine, a kernel and a process for one test, and at its end the questions every test must answer:
- * do all invariants hold, was anything reported that the test had not announced, is anything left?
+ * A machine, a kernel and a process for one test, and at its end the questions every test must
+ * answer: do all invariants hold, was anything reported that the test had not announced, is
+ * anything left?
  *
  *   cmocka_unit_test_setup_teardown(test_x, fixture_set_up, fixture_tear_down)
  *
- * A test that provokes reports says so with fixture_expect(); one that pulls the plug sets f->kernel to
- * NULL itself.
+ * A test that provokes reports says so with fixture_expect(); one that pulls the plug sets
+ * f->kernel to NULL itself.
  */
 #ifndef TESTS_HARNESS_FIXTURE_H
 #define TESTS_HARNESS_FIXTURE_H

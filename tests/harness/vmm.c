@@ -116,7 +116,8 @@ static void build(struct vmm *vmm)
 	for (unsigned i = 0; i < FIXTURE_DEVICES; i++)
 		assert_int_equal(vmm_try_bind(vmm, vmm->vfio[i], vmm->iommufd, &vmm->dev_id[i]), 0);
 	vmm->ioas = vmm_ioas(vmm, vmm->iommufd);
-	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0, VMM_GUEST_BYTES), 0);
+	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0, VMM_GUEST_BYTES),
+			 0);
 	vmm->hwpt = vmm_hwpt(vmm, vmm->iommufd, vmm->dev_id[0], vmm->ioas);
 	for (unsigned i = 0; i < FIXTURE_DEVICES; i++) {
 		assert_int_equal(vmm_try_attach(vmm, vmm->vfio[i], vmm->hwpt), 0);
@@ -169,7 +170,8 @@ int vmm_try_retrieve_session(struct vmm *vmm, const char *name)
 
 int vmm_try_preserve(struct vmm *vmm, int session, int fd, uint64_t token)
 {
-	struct liveupdate_session_preserve_fd arg = { .size = sizeof(arg), .fd = fd, .token = token };
+	struct liveupdate_session_preserve_fd arg = { .size = sizeof(arg), .fd = fd,
+		.token = token };
 
 	return call(vmm, session, LIVEUPDATE_SESSION_PRESERVE_FD, &arg);
 }
@@ -227,7 +229,8 @@ void vmm_rebuild(struct vmm *vmm)
 		assert_int_equal(vmm_try_bind(vmm, vmm->vfio[i], vmm->iommufd, &vmm->dev_id[i]), 0);
 	assert_int_equal(vmm_try_restore(vmm, VMM_TOKEN_HWPT, &vmm->restored), 0);
 	vmm->ioas = vmm_ioas(vmm, vmm->iommufd);
-	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0, VMM_GUEST_BYTES), 0);
+	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0, VMM_GUEST_BYTES),
+			 0);
 	vmm->hwpt = vmm_hwpt(vmm, vmm->iommufd, vmm->dev_id[0], vmm->ioas);
 	for (unsigned i = 0; i < FIXTURE_DEVICES; i++) {
 		assert_int_equal(vmm_try_attach(vmm, vmm->vfio[i], vmm->hwpt), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The system calls a VMM makes, one line each, as tests want to read them. Functions named vmm_try_*
- * return what the call returned; the others fail the test unless the call succeeded.
+ * The system calls a VMM makes, one line each, as tests want to read them. Functions named
+ * vmm_try_* return what the call returned; the others fail the test unless the call succeeded.
  */
 #ifndef TESTS_HARNESS_VMM_H
 #define TESTS_HARNESS_VMM_H

@@ -113,19 +113,23 @@ def case_text():
 def case_bad_guest():
     head = 'FlatView #1\n AS "memory", root: system\n Root memory region: system\n'
     ram = "  0000000000000000-000000007fffffff (prio 0, ram): pc.ram\n"
+    def region(first, last, what):
+        return f"{head}  {first:016x}-{last:016x} (prio 0, {what}\n"
+
     cases = {
         "hello\n": ("not a flat view",),
         "": ("not a flat view",),
         'FlatView #1\n AS "I/O", root: io\n  0000000000000000-00000000000000ff (prio 0, i/o): io\n':
             ('no flat view of address space "memory"',),
         head: ("has no RAM",),
-        head + ram + "  0000000000001000-0000000000001fff (prio 0, ram): x\n": (":5: ", "overlaps", "line 4"),
-        head + "  0000000000000000-00000000000c27ff (prio 0, ram): pc.ram\n": (":4: ", "not aligned"),
-        head + "  0000000000000000-0000000000000fff (prio 0, ram): r @0000000000000800\n":
-            (":4: ", "offset", "not aligned"),
-        head + "  0000000000002000-0000000000000fff (prio 0, ram): r\n": (":4: ", "ends before it starts"),
-        head + "  0000000000000000-ffffffffffffffff (prio 0, ram): r\n": (":4: ", "larger than any file"),
-        head + "  0000000000000000-0000000000000fff (prio 0, ram)\n": (":4: ", "not a region"),
+        region(0, 0x1fff, "ram): a") + "  0000000000001000-0000000000001fff (prio 0, ram): b\n":
+            (":5: ", "overlaps", "line 4"),
+        region(0, 0xc27ff, "ram): pc.ram"): (":4: ", "not aligned"),
+        region(0x800, 0xfff, "rom): pc.bios"): (":4: ", "not aligned"),
+        region(0, 0xfff, "ram): r @0000000000000800"): (":4: ", "offset", "not aligned"),
+        region(0x2000, 0xfff, "ram): r"): (":4: ", "ends before it starts"),
+        region(0, 2**64 - 1, "ram): r"): (":4: ", "larger than any file"),
+        region(0, 0xfff, "ram)"): (":4: ", "not a region"),
         head + "  000-fff (prio 0, ram): r\n": (":4: ", "not a region"),
         head + ram + head + ram: ("second view",),
         head + ram + "\0": ("NUL",),

@@ -66,7 +66,10 @@ static void test_send_fd_shares_object_ids(void **state)
 	ifs_exit(other.process);
 }
 
-/* A VMM that dies would leave its guest's frames pinned, or its devices doing DMA into freed memory. */
+/*
+ * A VMM that dies would leave its guest's frames pinned, or its devices doing DMA into freed
+ * memory.
+ */
 static void test_exit_with_everything_open_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;

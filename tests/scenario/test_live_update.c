@@ -54,7 +54,8 @@ static void test_live_update_memory_keeps_content(void **state)
 		ifs_device_stream_stop(f->devices[i]);
 	assert_int_equal(ifs_pwrite(vmm.process, vmm.memfd, "before the kexec", 17, 0x3ff8), 17);
 	vmm_preserve_all(&vmm);
-	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x5000, "by DMA", 7, NULL), IFS_DMA_OK);
+	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x5000, "by DMA", 7, NULL),
+			 IFS_DMA_OK);
 	fixture_kexec(f);
 	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x6000, "in the dark", 12, NULL),
 			 IFS_DMA_OK);
@@ -81,7 +82,8 @@ static void test_live_update_session_closed_undoes_everything(void **state)
 	for (int i = 0; i < 2; i++) {
 		vmm_preserve_all(&vmm);
 		assert_true(marks(f) > before + (VMM_GUEST_BYTES >> 12));
-		assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0, VMM_GUEST_BYTES), -EBUSY);
+		assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0, VMM_GUEST_BYTES),
+				 -EBUSY);
 		assert_int_equal(ifs_close(vmm.process, vmm.session), 0);
 		assert_int_equal(marks(f), before);
 		fixture_check(f);
@@ -110,7 +112,10 @@ static void test_live_update_session_closed_then_kexec_hands_over_nothing(void *
 	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x1000, "x", 1, NULL), IFS_DMA_FAULT);
 }
 
-/* A kexec without any session would not work, or an ordinary kernel would lose its descriptors' rules. */
+/*
+ * A kexec without any session would not work, or an ordinary kernel would lose its descriptors'
+ * rules.
+ */
 static void test_kexec_without_session_next_kernel_starts_afresh(void **state)
 {
 	struct fixture *f = *state;
@@ -137,7 +142,8 @@ static void test_live_update_stranger_cannot_bind_preserved_device(void **state)
 	stranger.process = ifs_process_new(f->kernel, NULL);
 	stranger.iommufd = vmm_open(&stranger, "/dev/iommu");
 	stranger.vfio[0] = vmm_open(&stranger, "/dev/vfio/devices/vfio0");
-	assert_int_equal(vmm_try_bind(&stranger, stranger.vfio[0], stranger.iommufd, &dev_id), -EPERM);
+	assert_int_equal(vmm_try_bind(&stranger, stranger.vfio[0], stranger.iommufd, &dev_id),
+			 -EPERM);
 	fixture_assert_dma_fine(f, 4);
 	ifs_exit(stranger.process);
 

@@ -11,16 +11,23 @@ static void mark(struct vmm *vmm)
 	struct iommu_hwpt_lu_set_preserve arg = { .size = sizeof(arg), .hwpt_id = vmm->hwpt,
 						  .hwpt_token = 7 };
 
-	assert_int_equal(ifs_ioctl(vmm->process, vmm->iommufd, IOMMU_HWPT_LU_SET_PRESERVE, &arg), 0);
+	assert_int_equal(ifs_ioctl(vmm->process, vmm->iommufd, IOMMU_HWPT_LU_SET_PRESERVE, &arg),
+			 0);
 }
 
-/* The lab would flatter a design: as posted, retrieve of the iommufd is -EOPNOTSUPP and finish -EBUSY. */
+/*
+ * The lab would flatter a design: as posted, retrieve of the iommufd is -EOPNOTSUPP and finish
+ * -EBUSY.
+ */
 static void test_posted_v1_stops_at_retrieve_of_iommufd(void **state)
 {
 	struct fixture *f = *state;
 	struct vmm vmm;
 
-	/* Known flaws: it sleeps under xa_lock and the FLB's spinlock, and walks areas without their lock. */
+	/*
+	 * Known flaws: it sleeps under xa_lock and the FLB's spinlock, and walks areas without
+	 * their lock.
+	 */
 	fixture_expect(f, IFS_RULE_LOCK_NOT_HELD, FIXTURE_ANY);
 	fixture_expect(f, IFS_RULE_ATOMIC_SLEEP, FIXTURE_ANY);
 	fixture_expect(f, IFS_RULE_LOCK_ORDER, FIXTURE_ANY);

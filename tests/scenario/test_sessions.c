@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* Several guests on one host: two iommufds, two sessions, one IOMMU; and what nobody comes back for. */
+/*
+ * Several guests on one host: two iommufds, two sessions, one IOMMU; and what nobody comes back
+ * for.
+ */
 #include "tests/harness/vmm.h"
 
 #include <errno.h>
@@ -17,12 +20,14 @@ static void one_build(struct one *one)
 
 	assert_int_equal(vmm_try_bind(vmm, vmm->vfio[0], vmm->iommufd, &vmm->dev_id[0]), 0);
 	vmm->ioas = vmm_ioas(vmm, vmm->iommufd);
-	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0, VMM_GUEST_BYTES), 0);
+	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0, VMM_GUEST_BYTES),
+			 0);
 	vmm->hwpt = vmm_hwpt(vmm, vmm->iommufd, vmm->dev_id[0], vmm->ioas);
 	assert_int_equal(vmm_try_attach(vmm, vmm->vfio[0], vmm->hwpt), 0);
 }
 
-static void one_start(struct one *one, struct fixture *f, unsigned device, const char *name, int liveupdate)
+static void one_start(struct one *one, struct fixture *f, unsigned device, const char *name,
+		      int liveupdate)
 {
 	char path[] = "/dev/vfio/devices/vfio0";
 

@@ -63,7 +63,10 @@ static void test_boot_larger_config_fine_if_tail_is_zero(void **state)
 	assert_boot_fails(&c.known, E2BIG, "is set");
 }
 
-/* A kernel that was shut down would leave something, so that the next leak could not be told apart. */
+/*
+ * A kernel that was shut down would leave something, so that the next leak could not be told
+ * apart.
+ */
 static void test_boot_then_shutdown_leaves_nothing(void **state)
 {
 	struct ifs_machine *machine = machine_new(0);

@@ -87,7 +87,10 @@ static void test_ioctl_vfs_commands(void **state)
 	assert_int_equal(left, 0x2000);
 }
 
-/* As measured on the real kernel: /dev/iommu cannot be read, written or sought, and is always ready. */
+/*
+ * As measured on the real kernel: /dev/iommu cannot be read, written or sought, and is always
+ * ready.
+ */
 static void test_rw_on_iommufd(void **state)
 {
 	struct fixture *f = *state;
@@ -140,16 +143,22 @@ static void test_read_write_share_offset(void **state)
 	assert_int_equal(ifs_read(f->process, fd, (void *)1, 1), -EFAULT);
 }
 
-/* mmap() would hand out memory that is not the file's, or with rights the descriptor does not give. */
+/*
+ * mmap() would hand out memory that is not the file's, or with rights the descriptor does not
+ * give.
+ */
 static void test_mmap_is_the_file(void **state)
 {
 	struct fixture *f = *state;
 	int fd = memfd(f, 0x2000);
 	char *at = NULL, text[3] = { 0 };
 
-	assert_int_equal(ifs_mmap(f->process, 0, PROT_READ, MAP_SHARED, fd, 0, (void **)&at), -EINVAL);
-	assert_int_equal(ifs_mmap(f->process, 4096, PROT_READ, MAP_SHARED, fd, 1, (void **)&at), -EINVAL);
-	assert_int_equal(ifs_mmap(f->process, 4096, PROT_READ, MAP_SHARED, 99, 0, (void **)&at), -EBADF);
+	assert_int_equal(ifs_mmap(f->process, 0, PROT_READ, MAP_SHARED, fd, 0, (void **)&at),
+			 -EINVAL);
+	assert_int_equal(ifs_mmap(f->process, 4096, PROT_READ, MAP_SHARED, fd, 1, (void **)&at),
+			 -EINVAL);
+	assert_int_equal(ifs_mmap(f->process, 4096, PROT_READ, MAP_SHARED, 99, 0, (void **)&at),
+			 -EBADF);
 	assert_int_equal(ifs_mmap(f->process, 0x2000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
 				  (void **)&at), 0);
 	memcpy(at + 0x1ffe, "yz", 2);
