@@ -11,41 +11,55 @@
 #include "lib/mm/user_mem_internal.h"
 #include "sim/phys_mem.h"
 
-int user_mem_get(struct kernel_base *kernel)
+int user_mem_ensure(struct kernel_base *kernel)
 {
 	struct user_mem *um = kernel->user_mem;
 
-	if (!um) {
-		um = kheap_new(&kernel->heap, struct user_mem);
-		if (!um)
-			return -ENOMEM;
-		um->kernel = kernel;
-		range_pool_init_kheap(&um->pool, kernel);
-		range_tree_init(&um->pins, &um->pool);
-		range_tree_init(&um->windows, &um->pool);
-		range_tree_init(&um->users, &um->pool);
-		range_tree_init(&um->host_maps, &um->pool);
-		um->next_window_pfn = PHYS_WINDOW_BASE >> PAGE_SHIFT;
-		INIT_LIST_HEAD(&um->vmas);
-		kernel->user_mem = um;
-	}
-	um->refs++;
+	if (um)
+		return 0;
+	um = kheap_new(&kernel->heap, struct user_mem);
+	if (!um)
+		return -ENOMEM;
+	um->kernel = kernel;
+	range_pool_init_kheap(&um->pool, kernel);
+	range_tree_init(&um->pins, &um->pool);
+	range_tree_init(&um->windows, &um->pool);
+	range_tree_init(&um->users, &um->pool);
+	range_tree_init(&um->host_maps, &um->pool);
+	um->next_window_pfn = PHYS_WINDOW_BASE >> PAGE_SHIFT;
+	INIT_LIST_HEAD(&um->vmas);
+	kernel->user_mem = um;
 	return 0;
+}
+
+void user_mem_free_unused(struct kernel_base *kernel)
+{
+	struct user_mem *um = kernel->user_mem;
+
+	if (um->refs || um->pins.count)
+		return;
+	/* Each of these belongs to an address space, and the last one is gone. */
+	assert(!um->windows.count && !um->users.count && !um->host_maps.count);
+	assert(list_empty(&um->vmas));
+	range_pool_deinit(&um->pool);
+	kheap_free(&kernel->heap, um);
+	kernel->user_mem = NULL;
+}
+
+int user_mem_get(struct kernel_base *kernel)
+{
+	int err = user_mem_ensure(kernel);
+
+	if (!err)
+		kernel->user_mem->refs++;
+	return err;
 }
 
 void user_mem_put(struct kernel_base *kernel)
 {
-	struct user_mem *um = kernel->user_mem;
-
-	assert(um && um->refs);
-	if (--um->refs)
-		return;
-	/* Each pin holds its mm or its file, and these hold us. */
-	assert(!um->pins.count && !um->windows.count && !um->users.count);
-	assert(!um->host_maps.count && list_empty(&um->vmas));
-	range_pool_deinit(&um->pool);
-	kheap_free(&kernel->heap, um);
-	kernel->user_mem = NULL;
+	assert(kernel->user_mem && kernel->user_mem->refs);
+	kernel->user_mem->refs--;
+	user_mem_free_unused(kernel);
 }
 
 void user_mem_kexec(struct kernel_base *kernel)

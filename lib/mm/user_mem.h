@@ -90,7 +90,7 @@ const char *user_mem_check(struct kernel_base *kernel);
 void unmap_mapping_range(struct kernel_base *kernel, const void *inode, u64 offset, u64 length);
 /*
  * What all address spaces of a kernel share (pins, windows, charges per user, the VMAs of each file).
- * Lives as long as the first mm or memory file until the last.
+ * Lives from the first mm, memory file or pin to the last. Mms and files hold it, pins keep it.
  */
 int user_mem_get(struct kernel_base *kernel);
 void user_mem_put(struct kernel_base *kernel);

@@ -61,6 +61,10 @@ static inline uva_t vma_last(const struct vma *vma)
 	return vma->start + vma->length - 1;
 }
 
+/* mm.c: there from the first mm, memory file or pin to the last. */
+int user_mem_ensure(struct kernel_base *kernel);
+void user_mem_free_unused(struct kernel_base *kernel);
+
 /* vma.c */
 bool vma_find_first(const struct mm *mm, uva_t start, uva_t last, struct vma **out);
 void mm_unmap_all(struct mm *mm);
