@@ -116,6 +116,8 @@ int iopt_alloc_file_pages(struct file *file, u64 start, u64 length, bool writabl
 			  struct iopt_pages **out);
 void iopt_get_pages(struct iopt_pages *pages);
 void iopt_put_pages(struct iopt_pages *pages);
+
+/* pinned.c */
 /*
  * Makes every page of [first, last] pinned and holds it once more. Needs pages->mutex. On failure
  * nothing has changed. What was pinned by this call alone is charged.

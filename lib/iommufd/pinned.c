@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Which pages of a pages object are pinned, and who holds them (Linux: drivers/iommu/iommufd/pages.c).
+ *
+ * However many areas and domains use a page of the object, it is pinned and charged once, from the
+ * first hold to the last. Holds are kept per range of page indexes, never per page:
+ *
+ *     area A              |--------------------|
+ *     area B (a copy)              |----|
+ *     pinned ranges       |   1    | 2  |  1   |        holders
+ *
+ * Invariants: ranges are disjoint; each has at least one holder and knows its frames as runs; both
+ * bounds of every hold are bounds of ranges. So taking a hold may have to split a range and can fail;
+ * giving it back splits nothing and cannot.
+ *
+ * Frames come from GUP on the mapping process (USER) or from the memory file (FILE). A page that is
+ * held already is not looked up again: that is why new domains still see the original frames after the
+ * process unmapped the memory or died.
+ */
+#include "lib/iommufd/pinned.h"
+
+#include "lib/memfd/memfd.h"
+
+static u64 range_nr_pages(const struct pinned_range *range)
+{
+	return range->last - range->first + 1;
+}
+
+/* The lowest pinned range that intersects [first, last]. */
+static struct pinned_range *pinned_first(const struct iopt_pages *pages, u64 first, u64 last)
+{
+	struct pinned_range *only = pages->pinned->only;
+	struct range_entry entry;
+
+	if (only)
+		return only->first <= last && only->last >= first ? only : NULL;
+	if (!range_tree_find_first(&pages->pinned->ranges, first, last, &entry))
+		return NULL;
+	return (struct pinned_range *)(uintptr_t)entry.value;
+}
+
+/* Needs nodes for two entries: range_tree_reserve(). */
+static void pinned_insert(struct iopt_pinned *pinned, struct pinned_range *range)
+{
+	struct pinned_range *only = pinned->only;
+	bool done = true;
+
+	if (!only && !pinned->ranges.count) {
+		pinned->only = range;
+		return;
+	}
+	if (only)
+		done = range_tree_insert(&pinned->ranges, only->first, only->last, (uintptr_t)only);
+	pinned->only = NULL;
+	done = done && range_tree_insert(&pinned->ranges, range->first, range->last, (uintptr_t)range);
+	assert(done);
+}
+
+static void pinned_remove(struct iopt_pinned *pinned, struct pinned_range *range)
+{
+	bool done;
+
+	if (pinned->only == range) {
+		pinned->only = NULL;
+		return;
+	}
+	done = range_tree_remove(&pinned->ranges, range->first);
+	assert(done);
+}
+
+static struct pinned_range *range_new(struct iopt_pages *pages)
+{
+	struct iopt_pinned *pinned = pages->pinned;
+
+	if (pinned->first_range_used)
+		return kzalloc(sizeof(struct pinned_range), GFP_KERNEL_ACCOUNT);
+	pinned->first_range_used = true;
+	return &pinned->first_range;
+}
+
+static void range_free(struct iopt_pages *pages, struct pinned_range *range)
+{
+	struct iopt_pinned *pinned = pages->pinned;
+
+	pfn_runs_deinit(&current->kernel->heap, &range->runs);
+	if (range != &pinned->first_range) {
+		kfree(range);
+		return;
+	}
+	pinned->first_range = (struct pinned_range){ 0 };
+	pinned->first_range_used = false;
+}
+
+static int pin_memory(struct iopt_pages *pages, struct pinned_range *range)
+{
+	if (pages->type == IOPT_ADDRESS_FILE) {
+		if (!file_is_memfd(pages->file))
+			return -EINVAL;
+		return memfd_pin(file_memfd(pages->file), pages->start / PAGE_SIZE + range->first,
+				 range_nr_pages(range), &range->runs);
+	}
+	if (mm_is_dead(pages->source_mm))
+		return -EFAULT;
+	return mm_pin(pages->source_mm, pages->uptr + range->first * PAGE_SIZE,
+		      range_nr_pages(range), pages->writable, &range->runs);
+}
+
+static void unpin_memory(struct iopt_pages *pages, const struct pinned_range *range)
+{
+	if (pages->type == IOPT_ADDRESS_FILE)
+		memfd_unpin(file_memfd(pages->file), &range->runs);
+	else
+		mm_unpin(pages->source_mm, pages->uptr + range->first * PAGE_SIZE,
+			 range_nr_pages(range), &range->runs);
+}
+
+/* Removes a range that nobody holds, and its pins. */
+static void range_drop(struct iopt_pages *pages, struct pinned_range *range)
+{
+	assert(!range->holders);
+	pinned_remove(pages->pinned, range);
+	unpin_memory(pages, range);
+	range_free(pages, range);
+}
+
+/* Pins [first, last], which nothing holds yet, as a range without holders. */
+static int range_add(struct iopt_pages *pages, u64 first, u64 last)
+{
+	struct pinned_range *range = range_new(pages);
+	int rc;
+
+	if (!range)
+		return -ENOMEM;
+	range->first = first;
+	range->last = last;
+	rc = pin_memory(pages, range);
+	if (rc)
+		goto err_free;
+	/* The first one needs no node. */
+	if (pinned_first(pages, 0, U64_MAX) && !range_tree_reserve(&pages->pinned->ranges, 2)) {
+		rc = -ENOMEM;
+		goto err_unpin;
+	}
+	pinned_insert(pages->pinned, range);
+	return 0;
+
+err_unpin:
+	unpin_memory(pages, range);
+err_free:
+	range_free(pages, range);
+	return rc;
+}
+
+/* Copies pages [from, from + nr) of @runs to @to. */
+static int runs_slice(const struct pfn_runs *runs, u64 from, u64 nr, struct pfn_runs *to)
+{
+	u32 i;
+	int rc;
+
+	for (i = 0; i < runs->nr && nr; i++) {
+		const struct pfn_run *run = &runs->runs[i];
+		u64 take;
+
+		if (from >= run->nr_pages) {
+			from -= run->nr_pages;
+			continue;
+		}
+		take = min(run->nr_pages - from, nr);
+		rc = pfn_runs_add(&current->kernel->heap, to, run->pa + from * PAGE_SIZE, take);
+		if (rc)
+			return rc;
+		nr -= take;
+		from = 0;
+	}
+	assert(!nr);
+	return 0;
+}
+
+/* Makes @index the first page of a range, if it lies inside one. -ENOMEM: unchanged. */
+static int range_split(struct iopt_pages *pages, u64 index)
+{
+	struct pinned_range *left = pinned_first(pages, index, index), *right;
+	struct pfn_runs left_runs = { 0 };
+	int rc;
+
+	if (!left || left->first == index)
+		return 0;
+	right = range_new(pages);
+	if (!right)
+		return -ENOMEM;
+	right->first = index;
+	right->last = left->last;
+	right->holders = left->holders;
+	rc = runs_slice(&left->runs, 0, index - left->first, &left_runs);
+	if (!rc)
+		rc = runs_slice(&left->runs, index - left->first, range_nr_pages(right), &right->runs);
+	if (!rc && !range_tree_reserve(&pages->pinned->ranges, 2))
+		rc = -ENOMEM;
+	if (rc) {
+		pfn_runs_deinit(&current->kernel->heap, &left_runs);
+		range_free(pages, right);
+		return rc;
+	}
+	pinned_remove(pages->pinned, left);
+	left->last = index - 1;
+	pinned_insert(pages->pinned, left);
+	pinned_insert(pages->pinned, right);
+	pfn_runs_deinit(&current->kernel->heap, &left->runs);
+	left->runs = left_runs;
+	return 0;
+}
+
+/* Drops every range of [first, last] that nobody holds. */
+static void drop_unheld(struct iopt_pages *pages, u64 first, u64 last)
+{
+	struct pinned_range *range;
+
+	for (;;) {
+		u64 next;
+
+		range = first <= last ? pinned_first(pages, first, last) : NULL;
+		if (!range)
+			return;
+		next = range->last + 1;
+		if (!range->holders)
+			range_drop(pages, range);
+		first = next;
+	}
+}
+
+/* Pins what of [first, last] is not yet. */
+static int pin_gaps(struct iopt_pages *pages, u64 first, u64 last, u64 *nr_new)
+{
+	u64 from = first;
+
+	*nr_new = 0;
+	while (from <= last) {
+		struct pinned_range *range = pinned_first(pages, from, last);
+		u64 gap_last = range ? range->first - 1 : last;
+		int rc;
+
+		if (range && range->first == from) {
+			from = range->last + 1;
+			continue;
+		}
+		rc = range_add(pages, from, gap_last);
+		if (rc)
+			return rc;
+		*nr_new += gap_last - from + 1;
+		from = gap_last + 1;
+	}
+	return 0;
+}
+
+int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last)
+{
+	struct pinned_range *range;
+	u64 nr_new, at;
+	int rc;
+
+	lockdep_assert_held(&pages->mutex);
+	rc = range_split(pages, first);
+	if (!rc)
+		rc = range_split(pages, last + 1);
+	if (rc)
+		return rc;
+	rc = pin_gaps(pages, first, last, &nr_new);
+	if (rc)
+		goto err_drop;
+	if (nr_new) {
+		rc = mm_account(pages->source_mm, pages->account_mode, nr_new);
+		if (rc)
+			goto err_drop;
+	}
+	for (at = first; at <= last; at = range->last + 1) {
+		range = pinned_first(pages, at, last);
+		range->holders++;
+	}
+	return 0;
+
+err_drop:
+	drop_unheld(pages, first, last);
+	return rc;
+}
+
+void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last)
+{
+	u64 at, next, nr_dropped = 0;
+
+	lockdep_assert_held(&pages->mutex);
+	for (at = first; at <= last; at = next) {
+		struct pinned_range *range = pinned_first(pages, at, last);
+
+		assert(range && range->first == at && range->last <= last && range->holders);
+		next = range->last + 1;
+		if (--range->holders)
+			continue;
+		nr_dropped += range_nr_pages(range);
+		range_drop(pages, range);
+	}
+	if (nr_dropped)
+		mm_unaccount(pages->source_mm, pages->account_mode, nr_dropped);
+}
+
+int iopt_pages_for_each_run(struct iopt_pages *pages, u64 first, u64 last,
+			    int (*fn)(void *ctx, u64 page_index, pa_t pa, u64 nr_pages), void *ctx)
+{
+	u64 index = first, run_index = first, run_pages = 0;
+	pa_t run_pa = 0;
+	int rc;
+
+	lockdep_assert_held(&pages->mutex);
+	while (index <= last) {
+		struct pinned_range *range = pinned_first(pages, index, last);
+		u32 i;
+
+		/* A hold starts where a range starts. */
+		assert(range && range->first == index);
+		for (i = 0; i < range->runs.nr; i++) {
+			const struct pfn_run *run = &range->runs.runs[i];
+
+			if (run_pages && run->pa == run_pa + run_pages * PAGE_SIZE) {
+				run_pages += run->nr_pages;
+				continue;
+			}
+			rc = run_pages ? fn(ctx, run_index, run_pa, run_pages) : 0;
+			if (rc)
+				return rc;
+			run_index += run_pages;
+			run_pa = run->pa;
+			run_pages = run->nr_pages;
+		}
+		index = range->last + 1;
+	}
+	assert(run_index + run_pages == last + 1);
+	return fn(ctx, run_index, run_pa, run_pages);
+}
+
+u64 iopt_pages_nr_pinned(const struct iopt_pages *pages)
+{
+	struct pinned_range *range;
+	u64 at, nr = 0;
+
+	for (at = 0; (range = pinned_first(pages, at, U64_MAX)); at = range->last + 1)
+		nr += range_nr_pages(range);
+	return nr;
+}
+
+const char *iopt_pages_check(const struct iopt_pages *pages)
+{
+	const char *broken = range_tree_check(&pages->pinned->ranges);
+	struct pinned_range *range;
+	u64 at;
+
+	for (at = 0; !broken && (range = pinned_first(pages, at, U64_MAX)); at = range->last + 1) {
+		u64 nr = 0;
+		u32 i;
+
+		for (i = 0; i < range->runs.nr; i++)
+			nr += range->runs.runs[i].nr_pages;
+		if (nr != range_nr_pages(range))
+			broken = "the frames of a pinned range do not cover it";
+		else if (!range->holders)
+			broken = "a pinned range has no holder";
+		else if (range->last >= pages->npages)
+			broken = "a pinned range lies outside its pages object";
+	}
+	return broken;
+}
