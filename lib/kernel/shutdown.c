@@ -49,13 +49,10 @@ static void count_after_processes(struct ifs_kernel *kernel, struct leaks *leaks
 {
 	u64 marks = kho_nr_preserved_pages(kernel->base.kho);
 	const struct file *file = NULL;
-	u64 pins;
 	u32 refs;
 
 	while ((file = fs_next_file(kernel->base.fs, file)))
 		leak(leaks, 1, "open file %s, %u reference(s)", file->name, file->f_count);
-	pins = user_mem_nr_pins(&kernel->base);
-	leak(leaks, pins, "%llu page pin(s)", (unsigned long long)pins);
 	refs = ifs_module_refcount(&iommufd_module_owner);
 	leak(leaks, refs, "%u reference(s) to the iommufd module", refs);
 	leak(leaks, iommufd_nr_objects(&kernel->base), "%llu iommufd object(s)",
@@ -64,6 +61,13 @@ static void count_after_processes(struct ifs_kernel *kernel, struct leaks *leaks
 		leak(leaks, marks - kernel->preserved_at_boot,
 		     "%llu page(s) marked for the next kernel",
 		     (unsigned long long)(marks - kernel->preserved_at_boot));
+}
+
+static void count_pins(struct ifs_kernel *kernel, struct leaks *leaks)
+{
+	u64 pins = user_mem_nr_pins(&kernel->base);
+
+	leak(leaks, pins, "%llu page pin(s)", (unsigned long long)pins);
 }
 
 static void count_pages(struct ifs_kernel *kernel, struct leaks *leaks)
@@ -129,7 +133,10 @@ uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
 
 	kernel_task_enter(&task, kernel, "shutdown");
 	count_after_processes(kernel, &leaks);
-	kernel_unboot(kernel, 1);
+	/* Domains of sessions that nobody claimed hold their pins until the IOMMU core ends. */
+	kernel_unboot(kernel, BOOT_KEEP_PINS);
+	count_pins(kernel, &leaks);
+	kernel_unboot(kernel, BOOT_KEEP_PAGES);
 	count_pages(kernel, &leaks);
 	kernel_unboot(kernel, 0);
 	task_leave(&task);
