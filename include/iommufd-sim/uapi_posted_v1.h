@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 /*
- * Marks a HWPT for preservation under @hwpt_token, which the next kernel will know it by. There is no
- * unmark; marking again replaces the token.
+ * Marks a HWPT for preservation under @hwpt_token, which the next kernel will know it by. There is
+ * no unmark; marking again replaces the token.
  *
- * -ENOENT: no paging HWPT of that id; -EADDRINUSE: another marked HWPT has the token; -EINVAL: size.
+ * -ENOENT: no paging HWPT of that id; -EADDRINUSE: another marked HWPT has the token; -EINVAL:
+ * size.
  *
  * The number is the posted one, _IO(';', 0x95), although 7.3 meanwhile uses it for
  * IOMMU_IOAS_NOIOMMU_GET_PA: a kernel booted with this design has this command there instead.

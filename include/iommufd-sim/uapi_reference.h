@@ -2,10 +2,11 @@
 /*
  * The two ioctls that the design "reference" adds to /dev/iommu.
  *
- * Old kernel:  mark HWPTs, preserve the memory files, then the iommufd, then the devices, in one session.
- * New kernel:  retrieve the files in any order, bind the devices to the retrieved iommufd, restore the
- *              HWPTs by token (optional), map the memory into a new IOAS, attach (= swap) each device to a
- *              HWPT of it, finish the session, destroy the restored HWPTs.
+ * Old kernel: mark HWPTs; preserve the memory files, then the iommufd, then the devices, all in one
+ * session.
+ * New kernel: retrieve the files in any order; bind the devices to the retrieved iommufd; restore
+ * the HWPTs by token (optional); map the memory into a new IOAS; attach (= swap) each device to a
+ * HWPT of it; finish the session; destroy the restored HWPTs.
  */
 #ifndef IOMMUFD_SIM_UAPI_REFERENCE_H
 #define IOMMUFD_SIM_UAPI_REFERENCE_H
@@ -15,9 +16,11 @@
 /*
  * Marks a paging HWPT for preservation, or takes the mark away.
  *
- * In order: -EINVAL (size), -EOPNOTSUPP (unknown flag or __reserved not zero), -ENOENT (no paging HWPT
- * of that id), -EOPNOTSUPP (made by attaching to an IOAS, or restored from the previous kernel), -EBUSY (the iommufd is preserved: marks are fixed), -EADDRINUSE (another HWPT of this iommufd is marked
- * with that token). Marking again replaces the token. Unmarking what is not marked is fine.
+ * In order: -EINVAL (size), -EOPNOTSUPP (unknown flag or __reserved not zero), -ENOENT (no paging
+ * HWPT of that id), -EOPNOTSUPP (made by attaching to an IOAS, or restored from the previous
+ * kernel), -EBUSY (the iommufd is preserved: marks are fixed), -EADDRINUSE (another HWPT of this
+ * iommufd is marked with that token). Marking again replaces the token. Unmarking what is not
+ * marked is fine.
  */
 struct iommu_hwpt_lu_mark {
 	uint32_t size;          /* 24 */
@@ -30,13 +33,13 @@ struct iommu_hwpt_lu_mark {
 #define IOMMU_HWPT_LU_MARK 0x3b96
 
 /*
- * In an iommufd retrieved from a session: makes the preserved domain with this token a HWPT. It has no
- * IOAS: nothing can be mapped through it and no device can be attached to it; devices that came with it
- * leave it by attaching elsewhere. DESTROY frees its tables once the last one left.
+ * In an iommufd retrieved from a session: makes the preserved domain with this token a HWPT. It has
+ * no IOAS: nothing can be mapped through it and no device can be attached to it; devices that came
+ * with it leave it by attaching elsewhere. DESTROY frees its tables once the last one left.
  *
- * In order: -EINVAL (size), -EOPNOTSUPP (flags or __reserved not zero), -ENOTTY (not a retrieved iommufd),
- * -ENOENT (no such token), -EBUSY (restored already), -EINVAL or -ENOMEM (the tables could not be
- * adopted).
+ * In order: -EINVAL (size), -EOPNOTSUPP (flags or __reserved not zero), -ENOTTY (not a retrieved
+ * iommufd), -ENOENT (no such token), -EBUSY (restored already), -EINVAL or -ENOMEM (the tables
+ * could not be adopted).
  */
 struct iommu_hwpt_lu_restore {
 	uint32_t size;          /* 24 */

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What the posted series (v1, patches 1 and 9) leaves for the next kernel about domains, devices and
- * IOMMUs: FLB "iommu-v1". Three chains of pages, linked by physical address, each page a header and as
- * many packed objects as fit. All of it is little endian only because the machine is.
+ * What the posted series (v1, patches 1 and 9) leaves for the next kernel about domains, devices
+ * and IOMMUs: FLB "iommu-v1". Three chains of pages, linked by physical address, each page a header
+ * and as many packed objects as fit. All of it is little endian only because the machine is.
  *
  *   luo_flb_ser.data -> struct iommu_lu_flb_ser
  *                         | iommu_domains_phys -> [ header | domain_ser x 123 ] -> next_objs -> ...
  *                         | devices_phys       -> [ header | device_ser x 62  ] -> ...
  *                         | iommus_phys        -> [ header | iommu_ser x 110  ] -> ...
  *
- * The two bit fields at the end of struct iommu_obj_ser make it 9 bytes, and packing puts everything
- * behind it on odd addresses: part of what is wrong with this format, and kept.
+ * The two bit fields at the end of struct iommu_obj_ser make it 9 bytes, and packing puts
+ * everything behind it on odd addresses: part of what is wrong with this format, and kept.
  *
  *  iommu_obj_ser (9)        0 idx:u32 | 4 ref_count:u32 | 8 deleted:1 incoming:1
  *  iommu_domain_ser (33)    0 obj | 9 top_table:u64 | 17 top_level:u64 | 25 restored_domain:u64
  *  device_domain_iommu_ser  0 did:u32 | 4 domain_phys:u64 | 12 iommu_phys:u64          (20)
  *  device_ser (65)          0 obj | 9 token:u64 | 17 devid:u32 | 21 pci_domain:u32
- *                           25 domain_iommu_ser | 45 type:u32 | 49 pasid_table:u64 | 57 max_pasid:u64
- *  iommu_ser (37)           0 obj | 9 token:u64 | 17 type:u32 | 21 phys_addr:u64 | 29 root_table:u64
+ *                           25 domain_iommu_ser | 45 type:u32 | 49 pasid_table:u64
+ *                           57 max_pasid:u64
+ *  iommu_ser (37)           0 obj | 9 token:u64 | 17 type:u32 | 21 phys_addr:u64
+ *                           29 root_table:u64
  *  iommu_objs_ser (16)      0 next_objs:u64 | 8 nr_objs:u64
  *  iommu_lu_flb_ser (48)    0 iommus_phys | 8 nr_iommus | 16 iommu_domains_phys | 24 nr_domains
  *                           32 devices_phys | 40 nr_devices                            (u64 each)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What the posted series (v1, patches 11 and 13) hands over per file: handler "iommufd-v1" and handler
- * "vfio-pci-v1".
+ * What the posted series (v1, patches 11 and 13) hands over per file: handler "iommufd-v1" and
+ * handler "vfio-pci-v1".
  *
  *  iommufd_lu          0 nr_hwpts:u32 | 4 hwpts[nr_hwpts]                  (4 + 13 n bytes)
- *  iommufd_hwpt_lu     0 token:u32 | 4 domain_data:u64 (pa of an iommu_domain_ser) | 12 reclaimed:u8
+ *  iommufd_hwpt_lu     0 token:u32 | 4 domain_data:u64 (pa of a domain_ser) | 12 reclaimed:u8
  *  vfio_pci_core_device_ser (9)
  *                      0 bdf:u16 | 2 domain:u16 | 4 reset_works:u8 | 5 iommufd token:u32
  */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What the design "reference" leaves for the next kernel. Naturally aligned, no kernel pointers, every
- * record with its own header: what it is, which version, how long, and a CRC-32 (IEEE 802.3) of all of
- * it with the field itself zero. A record that does not check is refused alone; records name each other
- * by id, and only tables, the root table and the iommufd's file record by physical address.
+ * What the design "reference" leaves for the next kernel. Naturally aligned, no kernel pointers,
+ * every record with its own header: what it is, which version, how long, and a CRC-32 (IEEE 802.3)
+ * of all of it with the field itself zero. A record that does not check is refused alone; records
+ * name each other by id, and only tables, the root table and the iommufd's file record by physical
+ * address.
  *
- * FLB "ifs-iommu-v1": a chain of pages, each 16 slots of 256 bytes. Slot 0 is the page's header, slots 1
- * to 15 hold one record each or are zero (free; slots are used again). id = 16 * page index + slot.
+ * FLB "ifs-iommu-v1": a chain of pages, each 16 slots of 256 bytes. Slot 0 is the page's header,
+ * slots 1 to 15 hold one record each or are zero (free; slots are used again). id = 16 * page index
+ * + slot.
  *
- *   luo_flb_ser.data -> [ ref_page | owner | domain | domain | hw | device | 0 | ... ] -> next_pa -> ...
+ *   luo_flb_ser.data -> [ ref_page | owner | domain | hw | device | 0 | ... ] -> next_pa -> ...
  *
  *   owner   one preserved iommufd: in which session, under which token, where its file record lies
  *   domain  one set of tables: where, in which format, with which domain id, behind which IOMMU
@@ -28,7 +30,8 @@
  *                    72 hwpt_token:u64
  *  ref_device (56)   0 hdr | 16 id:u64 | 24 owner_id:u64 | 32 domain_id:u64 | 40 base_pa:u64
  *                    48 segment:u16 | 50 bdf:u16 | 52 did:u32
- *  ref_hw (48)       0 hdr | 16 id:u64 | 24 base_pa:u64 | 32 root_pa:u64 | 40 nr_devices:u32 | 44 zero:u32
+ *  ref_hw (48)       0 hdr | 16 id:u64 | 24 base_pa:u64 | 32 root_pa:u64 | 40 nr_devices:u32
+ *                    44 zero:u32
  *  ref_iommufd       0 hdr | 16 owner_id:u64 | 24 nr_hwpts:u32 | 28 nr_files:u32
  *   (32 + 16 h + 8 f)  32 hwpts[h] { 0 token:u64 | 8 domain_id:u64 } | then file tokens[f]:u64
  *  ref_vfio (40)     0 hdr | 16 owner_id:u64 | 24 iommufd_token:u64 | 32 segment:u16 | 34 bdf:u16
@@ -93,7 +96,7 @@ struct ref_domain {
 	u32 did;                /* domain id in context entries; 0: never attached */
 	u32 flags;
 	u8 top_level;
-	u8 format;              /* enum iommu_pt_format: 0 VT-d second stage, 1 x86_64 first stage */
+	u8 format;              /* enum iommu_pt_format: 0 VT-d second stage, 1 x86_64 */
 	u8 max_vasz_lg2;
 	u8 sign_extend;
 	u32 zero;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Pins of every frame that a set of tables leads to. Linux has nothing like it yet: the tables that a
- * kernel takes over from its predecessor hold no reference on the memory behind them. A design that
- * wants one (folio_get() for each leaf of a restored domain) finds it here.
+ * Pins of every frame that a set of tables leads to. Linux has nothing like it yet: the tables that
+ * a kernel takes over from its predecessor hold no reference on the memory behind them. A design
+ * that wants one (folio_get() for each leaf of a restored domain) finds it here.
  *
  * Pins are kept as runs, so that the cost grows with runs of leaves and not with memory.
  */

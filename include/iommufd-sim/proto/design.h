@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A preservation design: how HWPTs, devices and IOMMUs are handed over to the next kernel. It is chosen
- * when a kernel boots and plugs into the rest at the points below. Every hook may be NULL. All state
- * lives in the kernel's heap (kernel_data, design_data fields) or in KHO memory, never in the design.
+ * A preservation design: how HWPTs, devices and IOMMUs are handed over to the next kernel. It is
+ * chosen when a kernel boots and plugs into the rest at the points below. Every hook may be NULL.
+ * All state lives in the kernel's heap (kernel_data, design_data fields) or in KHO memory, never in
+ * the design.
  *
  * Gates return 0 to let a call pass or the errno it fails with; the locks held are noted.
  */
@@ -26,7 +27,9 @@ struct ifs_design {
 	const struct ifs_design_ioctl *ioctls;
 	unsigned nr_ioctls;
 
-	/* Kernel-wide, in boot order: before the IOMMU core; then iommufd's module init and exit. */
+	/*
+	 * Kernel-wide, in boot order: before the IOMMU core; then iommufd's module init and exit.
+	 */
 	int (*kernel_init)(void **kernel_data);
 	void (*kernel_exit)(void *kernel_data);
 	int (*module_init)(void *kernel_data);
@@ -35,17 +38,23 @@ struct ifs_design {
 	int (*first_open)(void *kernel_data);
 	void (*last_release)(void *kernel_data);
 
-	/* IOMMU core, boot: 1 and *root_pa = adopt that table; 0 = nothing there; < 0 = unusable. */
+	/*
+	 * IOMMU core, boot: 1 and *root_pa = adopt that table; 0 = nothing there; < 0 = unusable.
+	 */
 	int (*iommu_boot)(void *kernel_data, struct iommu_device *iommu, pa_t *root_pa);
 	/*
-	 * IOMMU core, probe: the domain this device must be attached to, live since the previous kernel.
-	 * 0 with *domain NULL: nothing was preserved. < 0: it cannot be restored: the device is blocked.
-	 * Called once per device; several devices may share a restored domain.
+	 * IOMMU core, probe: the domain this device must be attached to, live since the previous
+	 * kernel. 0 with *domain NULL: nothing was preserved. < 0: it cannot be restored: the
+	 * device is blocked. Called once per device; several devices may share a restored domain.
 	 */
 	int (*probe_device)(void *kernel_data, struct device *dev, struct iommu_domain **domain);
-	/* claim_dma_owner() of a device with restored state: 0 if @owner may have it, else -EPERM. */
+	/*
+	 * claim_dma_owner() of a device with restored state: 0 if @owner may have it, else -EPERM.
+	 */
 	int (*claim_owner)(void *kernel_data, struct device *dev, void *owner);
-	/* The last device left a restored domain and nothing holds it: its record can be dropped. */
+	/*
+	 * The last device left a restored domain and nothing holds it: its record can be dropped.
+	 */
 	void (*domain_released)(void *kernel_data, struct iommu_domain *domain);
 	/* At shutdown for kexec: must this unit's translation / this device's entry stay? */
 	bool (*iommu_preserved)(void *kernel_data, struct iommu_device *iommu);
@@ -58,12 +67,12 @@ struct ifs_design {
 	void (*file_pages_created)(struct iopt_pages *pages);
 
 	/* Gates. */
-	int (*map_gate)(struct io_pagetable *iopt);     /* iova_rwsem W: IOVA about to be reserved */
+	int (*map_gate)(struct io_pagetable *iopt);     /* iova_rwsem W: before reserving IOVA */
 	int (*fill_gate)(struct io_pagetable *iopt);    /* domains_rwsem R, held across the fill */
 	int (*unmap_gate)(struct io_pagetable *iopt);   /* both; start of each round */
 	int (*cut_gate)(struct io_pagetable *iopt);     /* iova_rwsem W */
 	void (*area_aborted)(struct io_pagetable *iopt);        /* iova_rwsem W */
-	int (*domain_gate)(struct io_pagetable *iopt);  /* domains_rwsem W: add or remove a domain */
+	int (*domain_gate)(struct io_pagetable *iopt);  /* domains_rwsem W: add or remove one */
 	int (*destroy_gate)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 	int (*attach_gate)(struct iommufd_device *idev);        /* attach, detach, replace */
 	int (*dirty_gate)(struct iommufd_hwpt_paging *hwpt);    /* SET_DIRTY_TRACKING */
@@ -72,11 +81,15 @@ struct ifs_design {
 	int (*bind_gate)(struct vfio_device *vdev, struct iommufd_ctx *ictx);
 	/* A bind of a restored device succeeded. -errno undoes the bind. */
 	int (*bound)(struct vfio_device *vdev, struct iommufd_device *idev);
-	/* The HWPT an attach or replace is about to enter (after attach_gate, under the group's lock). */
+	/*
+	 * The HWPT an attach or replace is about to enter (after attach_gate, under the group's
+	 * lock).
+	 */
 	int (*attach_to_gate)(struct iommufd_device *idev, struct iommufd_hw_pagetable *hwpt);
 	/*
-	 * LUO, under the session's mutex: a file of an incoming session has just been retrieved, nobody
-	 * has seen it yet and LUO holds a reference until the session is finished. Cannot fail.
+	 * LUO, under the session's mutex: a file of an incoming session has just been retrieved,
+	 * nobody has seen it yet and LUO holds a reference until the session is finished. Cannot
+	 * fail.
 	 */
 	void (*file_retrieved)(void *kernel_data, struct liveupdate_session *session, u64 token,
 			       struct file *file);
@@ -90,7 +103,7 @@ IFS_PUBLIC void *ifs_design_data(void);
 
 /* Boot options a design may look at. */
 struct ifs_design_options {
-	bool register_at_open;  /* LUO handlers at first open / last release instead of module init */
+	bool register_at_open;  /* LUO handlers at first open / last release, not in module init */
 };
 IFS_PUBLIC const struct ifs_design_options *ifs_design_get_options(void);
 

@@ -3,14 +3,15 @@
  * posted-v1 as a plug-in: the gates of patch 11, the sampling of seals, and when the handlers are
  * registered.
  *
- * Gates: lu_map_immutable is looked at when an IOVA range is about to be reserved, at the start of each
- * unmap round and in cut; iopt_abort_area() warns. Nothing else is gated: not the fill of an area that
- * was reserved before (C5), not domains coming and going, destroy (C16), attach, detach (C60), dirty
- * tracking, reset.
+ * Gates: lu_map_immutable is looked at when an IOVA range is about to be reserved, at the start of
+ * each unmap round and in cut; iopt_abort_area() warns. Nothing else is gated: not the fill of an
+ * area that was reserved before (C5), not domains coming and going, destroy (C16), attach, detach
+ * (C60), dirty tracking, reset.
  *
- * Registration: in module init as posted, where a kernel with live update switched off gets no /dev/iommu
- * at all (C45); or, boot option register_at_open, at the first open and the last release as the
- * follow-up proposes, where a kernel that opens /dev/liveupdate before /dev/iommu finds no handler (C41).
+ * Registration: in module init as posted, where a kernel with live update switched off gets no
+ * /dev/iommu at all (C45); or, boot option register_at_open, at the first open and the last release
+ * as the follow-up proposes, where a kernel that opens /dev/liveupdate before /dev/iommu finds no
+ * handler (C41).
  */
 #include "lib/designs/posted_v1/posted_v1.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * posted-v1, patch 1: the file-lifecycle-bound object "iommu-v1" (drivers/iommu/liveupdate.c there). One
- * per kernel, alive while any iommufd is preserved; holds the chains of domains, devices and IOMMUs.
+ * posted-v1, patch 1: the file-lifecycle-bound object "iommu-v1" (drivers/iommu/liveupdate.c
+ * there). One per kernel, alive while any iommufd is preserved; holds the chains of domains,
+ * devices and IOMMUs.
  *
- * Kept as posted: slots only grow and are never reused; everything an earlier kernel left is trusted, and
- * a missing page is a BUG. `Unlike Linux:` BUG_ON() returns here, so each is followed by the return that
- * keeps the simulator alive; the kernel counts as panicked from then on.
+ * Kept as posted: slots only grow and are never reused; everything an earlier kernel left is
+ * trusted, and a missing page is a BUG. `Unlike Linux:` BUG_ON() returns here, so each is followed
+ * by the return that keeps the simulator alive; the kernel counts as panicked from then on.
  */
 #include "lib/designs/posted_v1/posted_v1.h"
 
@@ -210,7 +211,10 @@ void *iommu_flb_find(u64 first_phys, size_t size, bool (*match)(void *obj, const
 	struct iommu_objs_ser *page = first_phys ? phys_to_virt(first_phys) : NULL;
 
 	for (; page; page = next_page(page)) {
-		/* Unlike Linux: a count beyond the page is cut; the posted code reads on past its end. */
+		/*
+		 * Unlike Linux: a count beyond the page is cut; the posted code reads on past its
+		 * end.
+		 */
 		u64 nr = min(page->nr_objs, (PAGE_SIZE - sizeof(*page)) / size);
 
 		for (u64 i = 0; i < nr; i++) {

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * posted-v1, patches 2 and 5 to 8: what preserving a domain, an attached device and the IOMMU in front of
- * it does in the IOMMU core and the VT-d driver, and how the next kernel takes it over at boot.
+ * posted-v1, patches 2 and 5 to 8: what preserving a domain, an attached device and the IOMMU in
+ * front of it does in the IOMMU core and the VT-d driver, and how the next kernel takes it over at
+ * boot.
  *
- * Kept as posted (numbers are those of section C of the facts about the series): no "already preserved"
- * check (C58); an IOMMU whose preservation failed counts as preserved for the next device (C56); KHO
- * called under iommu->lock, a spinlock (C79); DIDs of all devices reserved in every IOMMU and failures
- * ignored (C83); the table format is not recorded, the new kernel assumes its own default (C69); a table
- * page that is gone is a BUG that takes the host down (C72).
+ * Kept as posted (numbers are those of section C of the facts about the series): no "already
+ * preserved" check (C58); an IOMMU whose preservation failed counts as preserved for the next
+ * device (C56); KHO called under iommu->lock, a spinlock (C79); DIDs of all devices reserved in
+ * every IOMMU and failures ignored (C83); the table format is not recorded, the new kernel assumes
+ * its own default (C69); a table page that is gone is a BUG that takes the host down (C72).
  *
  * Not modelled: PASID tables (patch 9), since hardware here has legacy mode only.
  */
 #include "lib/designs/posted_v1/posted_v1.h"
 
 /*
- * The outgoing FLB object. Unlike Linux 7.3: v1 was written before these references were counted and
- * never puts them; with a count that would keep the FLB for ever, which says nothing about v1.
+ * The outgoing FLB object. Unlike Linux 7.3: v1 was written before these references were counted
+ * and never puts them; with a count that would keep the FLB for ever, which says nothing about v1.
  */
 static int flb_outgoing(struct iommu_lu_flb_obj **obj)
 {
@@ -75,8 +76,8 @@ void iommu_domain_unpreserve(struct iommu_domain *domain)
 
 /*
  * One reference per device, the only counted object of the design. The VT-d driver does this under
- * iommu->lock. Unlike Linux: that lock is a mutex in the simulator (iommu_hw_preserve() takes it), so the
- * posted spinlock is a lock of its own here; it is still a spinlock around calls that sleep.
+ * iommu->lock. Unlike Linux: that lock is a mutex in the simulator (iommu_hw_preserve() takes it),
+ * so the posted spinlock is a lock of its own here; it is still a spinlock around calls that sleep.
  */
 static int preserve_iommu_locked(struct iommu_lu_flb_obj *flb, struct iommu_device *iommu)
 {
@@ -279,8 +280,8 @@ int posted_v1_probe_device(void *kernel_data, struct device *dev, struct iommu_d
 	ser = iommu_flb_find(posted->incoming->ser->devices_phys, sizeof(*ser), match_device, dev);
 	if (!ser)
 		return 0;
-	rc = restore_domain(posted, dev, ser->domain_iommu_ser.did, ser->domain_iommu_ser.domain_phys,
-			    domain);
+	rc = restore_domain(posted, dev, ser->domain_iommu_ser.did,
+			    ser->domain_iommu_ser.domain_phys, domain);
 	if (WARN_ON(rc))
 		return rc;
 	dev->restored_state = ser;

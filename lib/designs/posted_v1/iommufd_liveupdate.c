@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * posted-v1, patches 10 and 11: the mark ioctl and the LUO handler "iommufd-v1"
- * (drivers/iommu/iommufd/liveupdate.c there). The gates that lu_map_immutable closes are in design.c.
+ * (drivers/iommu/iommufd/liveupdate.c there). The gates that lu_map_immutable closes are in
+ * design.c.
  *
- * Kept as posted (numbers of the list of defects): sleeping locks inside xa_lock, in both passes and in
- * unpreserve (C1, C2); the area tree walked without iova_rwsem (C3); pending areas not expected (C4); two
- * passes under separate sections of xa_lock (C7, C9) and HWPT pointers kept without a reference between
- * them (C8); the flag cleared for every IOAS (C11); kho_alloc_preserve() tested against NULL (C14);
- * domains left preserved when a later one fails (C15); nothing holds a preserved HWPT (C16); no mark at
- * all is a success (C23); one -EINVAL for everything (C24).
+ * Kept as posted (numbers of the list of defects): sleeping locks inside xa_lock, in both passes
+ * and in unpreserve (C1, C2); the area tree walked without iova_rwsem (C3); pending areas not
+ * expected (C4); two passes under separate sections of xa_lock (C7, C9) and HWPT pointers kept
+ * without a reference between them (C8); the flag cleared for every IOAS (C11);
+ * kho_alloc_preserve() tested against NULL (C14); domains left preserved when a later one fails
+ * (C15); nothing holds a preserved HWPT (C16); no mark at all is a success (C23); one -EINVAL for
+ * everything (C24).
  *
- * Unlike Linux: where the posted code would write past the end of an array or follow a pointer that is
- * none, the crash is reported as a BUG and the call fails, so that the program that tests it lives on.
+ * Unlike Linux: where the posted code would write past the end of an array or follow a pointer that
+ * is none, the crash is reported as a BUG and the call fails, so that the program that tests it
+ * lives on.
  */
 #include "lib/designs/posted_v1/posted_v1.h"
 
@@ -60,13 +63,15 @@ out_unlock:
 static void iommufd_set_ioas_mutable(struct iommufd_ctx *ictx)
 {
 	struct iommufd_object *obj;
+	struct iommufd_ioas *ioas;
 	u64 index;
 
 	xa_lock(&ictx->objects);
 	xa_for_each(&ictx->objects, index, obj) {
-		if (obj->type == IOMMUFD_OBJ_IOAS)
-			WRITE_ONCE(container_of(obj, struct iommufd_ioas, obj)->iopt.lu_map_immutable,
-				   false);
+		if (obj->type != IOMMUFD_OBJ_IOAS)
+			continue;
+		ioas = container_of(obj, struct iommufd_ioas, obj);
+		WRITE_ONCE(ioas->iopt.lu_map_immutable, false);
 	}
 	xa_unlock(&ictx->objects);
 }

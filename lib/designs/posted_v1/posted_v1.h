@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The posted series "iommu: Add live update state preservation", v1, seen from inside. Function names
- * are the series' own; the defines give them a prefix, so that they meet nothing else in one program.
+ * The posted series "iommu: Add live update state preservation", v1, seen from inside. Function
+ * names are the series' own; the defines give them a prefix, so that they meet nothing else in one
+ * program.
  */
 #ifndef LIB_DESIGNS_POSTED_V1_POSTED_V1_H
 #define LIB_DESIGNS_POSTED_V1_POSTED_V1_H
@@ -31,8 +32,8 @@
 #define vfio_pci_liveupdate_cleanup posted_v1_vfio_pci_liveupdate_cleanup
 
 /*
- * Runtime side of the FLB. In the posted patches it stands in the ABI header, packed, with its mutex at
- * an odd address; here it is what it is meant to be.
+ * Runtime side of the FLB. In the posted patches it stands in the ABI header, packed, with its
+ * mutex at an odd address; here it is what it is meant to be.
  */
 struct iommu_lu_flb_obj {
 	struct mutex lock;
@@ -42,7 +43,9 @@ struct iommu_lu_flb_obj {
 	struct iommu_objs_ser *iommu_domains, *iommus, *devices;
 };
 
-/* A domain rebuilt in the new kernel: what domain_ser.restored_domain points to in the posted code. */
+/*
+ * A domain rebuilt in the new kernel: what domain_ser.restored_domain points to in the posted code.
+ */
 struct posted_v1_restored {
 	struct list_head list;
 	phys_addr_t domain_phys;
@@ -61,7 +64,9 @@ void posted_v1_incoming_free(struct iommu_lu_flb_obj *obj);
 int iommu_liveupdate_register_flb(const struct liveupdate_file_handler *handler);
 int iommu_liveupdate_unregister_flb(const struct liveupdate_file_handler *handler);
 
-/* A zeroed slot of @size bytes at the end of the chain whose last page is *@page; ERR_PTR(-ENOMEM). */
+/*
+ * A zeroed slot of @size bytes at the end of the chain whose last page is *@page; ERR_PTR(-ENOMEM).
+ */
 void *iommu_flb_reserve_obj(struct iommu_objs_ser **page, u64 *nr_objs, size_t size);
 /* The first object for which @match says so, or NULL. Deleted ones are skipped. */
 void *iommu_flb_find(u64 first_phys, size_t size, bool (*match)(void *obj, const void *key),

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * posted-v1, patches 12 and 13: a VFIO character device in a session (handler "vfio-pci-v1"), and what it
- * asks iommufd to do for the device behind it.
+ * posted-v1, patches 12 and 13: a VFIO character device in a session (handler "vfio-pci-v1"), and
+ * what it asks iommufd to do for the device behind it.
  *
- * Kept as posted: nothing stops the device from being detached or moved after it was preserved, and then
- * the undo finds nothing to undo (C60); the token of the iommufd is cut to 32 bits (C52); a device that is
- * not attached is preserved without a word. The next kernel gets the character device back (patch 14's
- * check), but nobody may bind it.
+ * Kept as posted: nothing stops the device from being detached or moved after it was preserved, and
+ * then the undo finds nothing to undo (C60); the token of the iommufd is cut to 32 bits (C52); a
+ * device that is not attached is preserved without a word. The next kernel gets the character
+ * device back (patch 14's check), but nobody may bind it.
  */
 #include "lib/designs/posted_v1/posted_v1.h"
 

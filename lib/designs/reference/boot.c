@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * reference, next kernel: what the IOMMU core asks while it boots, and who may claim a device after.
+ * reference, next kernel: what the IOMMU core asks while it boots, and who may claim a device
+ * after.
  *
  * A restored device is attached to its restored domain before anything can touch it. Its domain is
- * adopted once, by the first device that needs it, or by the restore ioctl if none does. What cannot be
- * restored costs the devices that need it, and only those: an error here makes the core block the device
- * and report it.
+ * adopted once, by the first device that needs it, or by the restore ioctl if none does. What
+ * cannot be restored costs the devices that need it, and only those: an error here makes the core
+ * block the device and report it.
  *
  * A domain is freed by its HWPT once it has one, else when its iommufd is finished.
  */
@@ -64,6 +65,7 @@ int ref_domain_adopt(struct ref_in_domain *in, struct iommu_device *iommu)
 
 free_domain:
 	iommu_domain_free(in->domain);
+	in->gone = true;
 no_domain:
 	in->domain = NULL;
 	return in->error;
@@ -149,6 +151,7 @@ void ref_domain_released(void *kernel_data, struct iommu_domain *domain)
 	in->domain = NULL;
 	in->is_hwpt = false;
 	in->error = -ENOENT;
+	in->gone = true;
 	if (!in->owner) {
 		list_del(&in->list);
 		kfree(in);

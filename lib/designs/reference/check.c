@@ -2,14 +2,15 @@
 /*
  * reference: is everything a HWPT's tables reach memory that crosses the kexec with the session?
  *
- * The question is answered for frames, not for files. A seal says that a file's size has not changed since
- * the mapping was made; it does not forbid to punch a hole and touch the page again, which gives the file
- * another frame while the IOMMU keeps the pinned one. So the frames that are pinned are compared with the
- * frames the file has now; and "now" lasts, because a file that is preserved is frozen.
+ * The question is answered for frames, not for files. A seal says that a file's size has not
+ * changed since the mapping was made; it does not forbid to punch a hole and touch the page again,
+ * which gives the file another frame while the IOMMU keeps the pinned one. So the frames that are
+ * pinned are compared with the frames the file has now; and "now" lasts, because a file that is
+ * preserved is frozen.
  *
- * Seals are looked at as they are, not as they were at map time: once the frames have been compared, the
- * past does not matter. SHRINK and GROW are required all the same, since they travel with the file and
- * keep its size in the next kernel, where it comes back unfrozen.
+ * Seals are looked at as they are, not as they were at map time: once the frames have been
+ * compared, the past does not matter. SHRINK and GROW are required all the same, since they travel
+ * with the file and keep its size in the next kernel, where it comes back unfrozen.
  *
  * Errno values, each for one cause (docs/abi.md has the table):
  *   -EBUSY   an area is reserved and not filled yet: a map is on its way
@@ -34,7 +35,8 @@ static int remember_file(struct ref_preserved *preserved, u64 token)
 		if (!tokens)
 			return -ENOMEM;
 		if (preserved->nr_files)
-			memcpy(tokens, preserved->file_tokens, preserved->nr_files * sizeof(*tokens));
+			memcpy(tokens, preserved->file_tokens,
+			       preserved->nr_files * sizeof(*tokens));
 		kfree(preserved->file_tokens);
 		preserved->file_tokens = tokens;
 		preserved->max_files = max_files;

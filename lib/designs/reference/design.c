@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * "reference" as a plug-in: our own design for handing HWPTs, devices and IOMMUs to the next kernel.
+ * "reference" as a plug-in: our own design for handing HWPTs, devices and IOMMUs to the next
+ * kernel.
  *
  * What is closed while an iommufd is preserved, all with -EBUSY:
- *   map, copy      before an IOVA is reserved and again before the area is filled, under domains_rwsem:
- *                  the flag cannot change between the second look and the fill
+ *   map, copy      before an IOVA is reserved and again before the area is filled, then under
+ *                  domains_rwsem: the flag cannot change between the second look and the fill
  *   unmap, cut     before each round
  *   DESTROY        of a preserved HWPT: it is held; of its IOAS: the HWPT holds that
  *   attach, detach, replace   of every device of the context
  *   dirty tracking of a preserved HWPT, reset of a preserved device, marks
- * Not closed: allocating or destroying other HWPTs on the same IOAS. That fills or empties their own
- * tables and touches none that is preserved.
+ * Not closed: allocating or destroying other HWPTs on the same IOAS. That fills or empties their
+ * own tables and touches none that is preserved.
  *
- * In the next kernel: a restored device can be bound only to the iommufd its own became, and attached to
- * any HWPT but a restored one. A restored HWPT can be left, never entered: whoever left it may lose the
- * memory behind it.
+ * In the next kernel: a restored device can be bound only to the iommufd its own became, and
+ * attached to any HWPT but a restored one. A restored HWPT can be left, never entered: whoever left
+ * it may lose the memory behind it.
  *
- * A device that shares its group is not supported (-EOPNOTSUPP), nor are dma-buf and anonymous memory
- * (-EINVAL); an HWPT made by attaching to an IOAS cannot be marked.
+ * A device that shares its group is not supported (-EOPNOTSUPP), nor are dma-buf and anonymous
+ * memory (-EINVAL); an HWPT made by attaching to an IOAS cannot be marked.
  */
 #include "lib/designs/reference/reference.h"
 
@@ -33,7 +34,8 @@ static const struct liveupdate_file_handler ref_vfio_handler = {
 	.ops = &ref_vfio_ops,
 };
 
-static bool ref_iommufd_can_preserve(const struct liveupdate_file_handler *handler, struct file *file)
+static bool ref_iommufd_can_preserve(const struct liveupdate_file_handler *handler,
+				     struct file *file)
 {
 	struct iommufd_ctx *ictx = iommufd_ctx_from_file(file);
 
@@ -71,7 +73,10 @@ static int ref_kernel_init(void **kernel_data)
 	*kernel_data = state;
 
 	rc = liveupdate_flb_get_incoming(&ref_flb, (void **)&chain);
-	/* A cold boot, a boot without live update, or a predecessor that had no iommufd to preserve. */
+	/*
+	 * A cold boot, a boot without live update, or a predecessor that had no iommufd to
+	 * preserve.
+	 */
 	if (rc == -ENOENT || rc == -ENODATA || rc == -EOPNOTSUPP)
 		return 0;
 	if (!rc) {
@@ -147,7 +152,9 @@ static int ref_ctx_init(void *kernel_data, struct iommufd_ctx *ictx)
 	return 0;
 }
 
-/* LUO holds the file while it is preserved or not finished; only a retrieve that failed comes here. */
+/*
+ * LUO holds the file while it is preserved or not finished; only a retrieve that failed comes here.
+ */
 static void ref_ctx_release(void *kernel_data, struct iommufd_ctx *ictx)
 {
 	struct ref_state *state = kernel_data;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * reference: the file-lifecycle-bound object "ifs-iommu-v1", the page chain of lib/abi/reference.h. It
- * exists while at least one iommufd is preserved, and in the next kernel until the last one is finished.
+ * reference: the file-lifecycle-bound object "ifs-iommu-v1", the page chain of lib/abi/reference.h.
+ * It exists while at least one iommufd is preserved, and in the next kernel until the last one is
+ * finished.
  *
- * Retrieve checks page by page and claims only what it has checked. A page that does not check ends the
- * chain there: what hangs behind it is lost, and each device that may have been in it is blocked, not
- * the machine stopped. The records themselves are read once at boot (incoming.c) and never again.
+ * Retrieve checks page by page and claims only what it has checked. A page that does not check ends
+ * the chain there: what hangs behind it is lost, and each device that may have been in it is
+ * blocked, not the machine stopped. The records themselves are read once at boot (incoming.c) and
+ * never again.
  */
 #include "lib/designs/reference/reference.h"
 

@@ -3,10 +3,10 @@
  * reference, next kernel: reads the records once, at boot, into lists of its own. From then on the
  * handed-over pages are not looked at again, so nothing that happens to them later matters.
  *
- * A record that does not check is left out with a line in the log, and so is one that refers to a record
- * that is not there: a device without a sound owner, domain and unit is not restored. `damaged` remembers
- * that something was left out, so that a device nobody mentions is blocked instead of taken for one that
- * was never preserved.
+ * A record that does not check is left out with a line in the log, and so is one that refers to a
+ * record that is not there: a device without a sound owner, domain and unit is not restored.
+ * `damaged` remembers that something was left out, so that a device nobody mentions is blocked
+ * instead of taken for one that was never preserved.
  */
 #include "lib/designs/reference/reference.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * reference: the mark ioctl (uapi_reference.h). A mark is a wish: it holds nothing, and goes with its
- * HWPT. All marks of a context are read and written under ref_ctx.lock, and so is preserve as a whole:
- * nothing can be marked between counting and writing, and no token changes once it has been written.
+ * reference: the mark ioctl (uapi_reference.h). A mark is a wish: it holds nothing, and goes with
+ * its HWPT. All marks of a context are read and written under ref_ctx.lock, and so is preserve as a
+ * whole: nothing can be marked between counting and writing, and no token changes once it has been
+ * written.
  */
 #include "lib/designs/reference/reference.h"
 
@@ -15,7 +16,8 @@ struct iommufd_hwpt_paging *ref_hwpt_paging(struct iommufd_hw_pagetable *hwpt)
 	return container_of(hwpt, struct iommufd_hwpt_paging, common);
 }
 
-static bool token_is_taken(struct iommufd_ctx *ictx, const struct iommufd_hwpt_paging *but, u64 token)
+static bool token_is_taken(struct iommufd_ctx *ictx, const struct iommufd_hwpt_paging *but,
+			   u64 token)
 {
 	struct iommufd_object *obj;
 	bool taken = false;

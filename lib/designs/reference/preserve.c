@@ -3,17 +3,18 @@
  * reference: preserving an iommufd (handler "ifs-iommufd-v1", old kernel's half).
  *
  *   hold     each marked HWPT is found once, under its own reference, into a list
- *   freeze   the gates of each HWPT's IOAS close under domains_rwsem and iova_rwsem for writing: a map
- *            that is filling is waited for, one that has only reserved its IOVA will be refused at its
- *            fill, and until it has noticed preserve says -EBUSY
+ *   freeze   the gates of each HWPT's IOAS close under domains_rwsem and iova_rwsem for writing: a
+ *            map that is filling is waited for, one that has only reserved its IOVA will be refused
+ *            at its fill, and until it has noticed preserve says -EBUSY
  *   check    every frame its tables reach crosses with the session (check.c)
  *   record   owner, domains, tables, the file's record
  *
- * Each step has its undo, taken in reverse by failure and by unpreserve alike, so that one list of what
- * was done serves both. The gates of an IOAS open when the last domain of the file has been undone: two
- * HWPTs may share it.
+ * Each step has its undo, taken in reverse by failure and by unpreserve alike, so that one list of
+ * what was done serves both. The gates of an IOAS open when the last domain of the file has been
+ * undone: two HWPTs may share it.
  *
- * Lock order: session mutex, ref_ctx.lock, domains_rwsem, iova_rwsem, pages->mutex; ref_outgoing.lock.
+ * Lock order: session mutex, ref_ctx.lock, domains_rwsem, iova_rwsem, pages->mutex;
+ * ref_outgoing.lock.
  */
 #include "lib/designs/reference/reference.h"
 
@@ -30,7 +31,6 @@ static void set_gates(struct ref_preserved *preserved, bool closed)
 		up_write(&iopt->iova_rwsem);
 		up_write(&iopt->domains_rwsem);
 	}
-	preserved->gates_closed = closed;
 }
 
 /* A long-term user, as an attached device is one: nobody waits for it, DESTROY says -EBUSY. */
@@ -206,7 +206,8 @@ static int record(struct ref_preserved *preserved, struct ref_outgoing *out)
 	rec->owner_id = preserved->owner_id;
 	rec->nr_files = preserved->nr_files;
 	if (preserved->nr_files)
-		memcpy(&rec->hwpts[rec->nr_hwpts], preserved->file_tokens, preserved->nr_files * 8ull);
+		memcpy(&rec->hwpts[rec->nr_hwpts], preserved->file_tokens,
+		       preserved->nr_files * 8ull);
 	ref_seal(&rec->hdr, REF_MAGIC_IOMMUFD, size);
 	return 0;
 }
@@ -275,7 +276,9 @@ put_ctx:
 	return rc;
 }
 
-/* Now the file is on the session's list and has a token, and nothing of the domain moves any more. */
+/*
+ * Now the file is on the session's list and has a token, and nothing of the domain moves any more.
+ */
 int ref_iommufd_freeze(struct liveupdate_file_op_args *args)
 {
 	struct ref_preserved *preserved = args->private_data;

@@ -2,9 +2,9 @@
 /*
  * reference: writing and checking what crosses (lib/abi/reference.h).
  *
- * Invariant: between two calls every record in the chain is sealed, so that a kexec at any moment hands
- * over what is true. The chain has no empty page at its end but the first, so that a slot taken and
- * given back leaves nothing behind.
+ * Invariant: between two calls every record in the chain is sealed, so that a kexec at any moment
+ * hands over what is true. The chain has no empty page at its end but the first, so that a slot
+ * taken and given back leaves nothing behind.
  */
 #include "lib/designs/reference/reference.h"
 
@@ -28,7 +28,9 @@ static u32 crc32_update(u32 crc, const void *data, size_t size)
 
 u32 ref_record_crc32(const struct ref_hdr *hdr, size_t size)
 {
-	const struct ref_hdr head = { .magic = hdr->magic, .version = hdr->version, .size = hdr->size };
+	const struct ref_hdr head = {
+		.magic = hdr->magic, .version = hdr->version, .size = hdr->size,
+	};
 	u32 crc = crc32_update(~0u, &head, sizeof(head));
 
 	return ~crc32_update(crc, hdr + 1, size - sizeof(*hdr));

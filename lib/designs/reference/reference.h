@@ -11,9 +11,9 @@
  *                held, records written             ref_in_unit    an IOMMU
  *   ref_outgoing   the FLB's page chain
  *
- * Lock order: session mutex (LUO), ref_ctx.lock, ref_outgoing.lock; ref_state.lock is innermost but for
- * the IOMMU's own lock. The IOMMU core is never asked to block, free or attach under ref_state.lock,
- * since it calls back into this design.
+ * Lock order: session mutex (LUO), ref_ctx.lock, ref_outgoing.lock; ref_state.lock is innermost but
+ * for the IOMMU's own lock. The IOMMU core is never asked to block, free or attach under
+ * ref_state.lock, since it calls back into this design.
  */
 #ifndef LIB_DESIGNS_REFERENCE_REFERENCE_H
 #define LIB_DESIGNS_REFERENCE_REFERENCE_H
@@ -33,7 +33,10 @@ u32 ref_record_crc32(const struct ref_hdr *hdr, size_t size);
 void ref_seal(struct ref_hdr *hdr, u32 magic, size_t size);
 /* NULL if @hdr heads a sound record of that kind with at least @min_size bytes within @max_size. */
 const char *ref_refuse(const struct ref_hdr *hdr, u32 magic, size_t min_size, size_t max_size);
-/* As ref_refuse(), for a record at an address the previous kernel named. NULL and a line in the log. */
+/*
+ * As ref_refuse(), for a record at an address the previous kernel named. NULL and a line in the
+ * log.
+ */
 void *ref_record_at(phys_addr_t pa, u32 magic, size_t min_size, const char *what);
 
 struct ref_outgoing {
@@ -78,6 +81,7 @@ struct ref_in_domain {
 	struct iommu_domain *domain;    /* NULL: not adopted yet, or gone */
 	struct pt_pins *pins;   /* of the frames @domain leads to */
 	bool is_hwpt;           /* a HWPT owns @domain */
+	bool gone;              /* was adopted and freed: there are no tables any more */
 	int error;              /* why it could not be adopted */
 };
 
@@ -136,7 +140,6 @@ struct ref_preserved {
 	u32 nr_hwpts, nr_files;
 	u64 *file_tokens;       /* of the memory files, each once */
 	u32 max_files;
-	bool gates_closed;
 };
 
 struct ref_ctx {
@@ -162,7 +165,9 @@ void ref_iommufd_finish(struct liveupdate_file_op_args *args);
 void ref_file_retrieved(void *kernel_data, struct liveupdate_session *session, u64 token,
 			struct file *file);
 
-/* Is @dev free for @ictx: not restored, or restored for the iommufd that this one was? 0 or -EPERM. */
+/*
+ * Is @dev free for @ictx: not restored, or restored for the iommufd that this one was? 0 or -EPERM.
+ */
 int ref_may_claim(struct ref_state *state, struct device *dev, const struct iommufd_ctx *ictx);
 
 #endif

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * reference: an iommufd in the next kernel. Retrieve makes a fresh context that owns what the previous one
- * left; memory files, iommufd and devices may be retrieved in any order, because each finds what it needs
- * in the records read at boot.
+ * reference: an iommufd in the next kernel. Retrieve makes a fresh context that owns what the
+ * previous one left; memory files, iommufd and devices may be retrieved in any order, because each
+ * finds what it needs in the records read at boot.
  *
- * Memory under a live restored domain is kept twice. The frames its leaves lead to are pinned from the
- * moment it is adopted: whatever becomes of the memory file (hole, truncation, a retrieve that fails
- * and drops everything), a frame a device can reach is not used for anything else. And the file is frozen
- * from its retrieve until the iommufd is finished (LUO holds it as long), so that what the device
- * writes to stays what the file shows. Any memory file of the session is frozen, also one the records
- * do not mention: they may be damaged.
+ * Memory under a live restored domain is kept twice. The frames its leaves lead to are pinned from
+ * the moment it is adopted: whatever becomes of the memory file (hole, truncation, a retrieve that
+ * fails and drops everything), a frame a device can reach is not used for anything else. And the
+ * file is frozen from its retrieve until the iommufd is finished (LUO holds it as long), so that
+ * what the device writes to stays what the file shows. Any memory file of the session is frozen,
+ * also one the records do not mention: they may be damaged.
  *
- * Finish. FINISH is refused (-EBUSY) while a device is still attached to a restored domain: swap it to a
- * rebuilt HWPT, or detach it. When the last descriptor of the session is closed instead, the VMM is gone
- * and nobody can try again: then those devices are blocked, before the memory under them is given up,
- * and everything can be used again. A restored HWPT that outlives its session reaches nothing: it can
- * only be destroyed.
+ * Finish. FINISH is refused (-EBUSY) while a device is still attached to a restored domain: swap it
+ * to a rebuilt HWPT, or detach it. When the last descriptor of the session is closed instead, the
+ * VMM is gone and nobody can try again: then those devices are blocked, before the memory under
+ * them is given up, and everything can be used again. A restored HWPT that outlives its session
+ * reaches nothing: it can only be destroyed.
  */
 #include "lib/designs/reference/reference.h"
 
@@ -182,8 +182,8 @@ bool ref_iommufd_can_finish(struct liveupdate_file_op_args *args)
 }
 
 /*
- * Takes the owner's devices off the list; those still in a restored domain are cut off. That is how a dead
- * VMM's device ends and nothing that went wrong: no report.
+ * Takes the owner's devices off the list; those still in a restored domain are cut off. That is how
+ * a dead VMM's device ends and nothing that went wrong: no report.
  */
 static void finish_devices(struct ref_state *state, struct ref_in_owner *owner)
 {
@@ -199,8 +199,7 @@ static void finish_devices(struct ref_state *state, struct ref_in_owner *owner)
 			if (in->domain && in->domain->domain &&
 			    dev->group->domain == in->domain->domain) {
 				iommu_detach_group(in->domain->domain, dev->group);
-				pr_info("reference: %s blocked: its session ended before it was moved",
-					dev->name);
+				pr_info("reference: %s blocked, its session ended", dev->name);
 			}
 			mutex_lock(&state->lock);
 			dev->restored_state = NULL;
@@ -213,7 +212,10 @@ static void finish_devices(struct ref_state *state, struct ref_in_owner *owner)
 	}
 }
 
-/* Domains nobody made a HWPT of go; one that was never adopted is adopted for that, to free its tables. */
+/*
+ * Domains nobody made a HWPT of go; one that was never adopted is adopted for that, to free its
+ * tables.
+ */
 static void finish_domains(struct ref_state *state, struct ref_in_owner *owner)
 {
 	struct ref_in_domain *in, *next;
@@ -225,7 +227,7 @@ static void finish_domains(struct ref_state *state, struct ref_in_owner *owner)
 			continue;
 		mutex_lock(&state->lock);
 		in->owner = NULL;
-		if (!in->domain && in->error != -ENOENT) {
+		if (!in->domain && !in->gone) {
 			in->error = 0;
 			if (adopt_unattached(in))
 				pr_err("reference: the tables at 0x%llx cannot be freed",

@@ -2,14 +2,17 @@
 /*
  * reference: a VFIO character device in a session (handler "ifs-vfio-v1").
  *
- * A device is preserved in the domain it is attached to, which must be one of the preserved HWPTs of its
- * iommufd, preserved before it in the same session. From then on attach, detach, replace and reset say
- * -EBUSY. Freeze compares once more what was written with what is: should the hardware have been moved
- * by a way nobody gated, the kexec is refused rather than the wrong domain handed over. It also marks
- * context tables that came into being since, for devices that were attached after this one.
+ * A device is preserved in the domain it is attached to, which must be one of the preserved HWPTs
+ * of its iommufd, preserved before it in the same session. From then on attach, detach, replace and
+ * reset say
+ * -EBUSY. Freeze compares once more what was written with what is: should the hardware have been
+ * moved by a way nobody gated, the kexec is refused rather than the wrong domain handed over. It
+ * also marks context tables that came into being since, for devices that were attached after this
+ * one.
  *
  * Errno values: -ENODEV (not bound to an iommufd, or not attached), -ENOENT (its iommufd is not
- * preserved), -EXDEV (preserved in another session), -EINVAL (attached to a HWPT that is not preserved),
+ * preserved), -EXDEV (preserved in another session), -EINVAL (attached to a HWPT that is not
+ * preserved),
  * -EOPNOTSUPP (it shares its group), -EBUSY (preserved already).
  */
 #include "lib/designs/reference/reference.h"
@@ -62,8 +65,8 @@ static void put_unit(struct ref_outgoing *out, struct iommu_device *iommu)
 	ref_slot_free(out, rec);
 }
 
-static int record_device(struct ref_outgoing *out, struct device *dev, const struct ref_domain *domain,
-			 struct ref_vfio_state *vs)
+static int record_device(struct ref_outgoing *out, struct device *dev,
+			 const struct ref_domain *domain, struct ref_vfio_state *vs)
 {
 	struct ref_device *rec;
 	u64 id;
@@ -143,8 +146,8 @@ static int find_domain(struct liveupdate_session *session, const struct ref_pres
 }
 
 /*
- * Under the group's lock nobody can move the device. The domain id is recorded here: the domain may have
- * had none when its tables were preserved.
+ * Under the group's lock nobody can move the device. The domain id is recorded here: the domain may
+ * have had none when its tables were preserved.
  */
 static int preserve_in_group(struct liveupdate_file_op_args *args, struct device *dev,
 			     const struct ref_preserved *preserved, struct ref_preserved_hwpt *held,
@@ -241,7 +244,8 @@ static int ref_vfio_freeze(struct liveupdate_file_op_args *args)
 
 static const struct ref_vfio *vfio_record(const struct liveupdate_file_op_args *args)
 {
-	return ref_record_at(args->serialized_data, REF_MAGIC_VFIO, sizeof(struct ref_vfio), "a device");
+	return ref_record_at(args->serialized_data, REF_MAGIC_VFIO, sizeof(struct ref_vfio),
+			     "a device");
 }
 
 static int ref_vfio_retrieve(struct liveupdate_file_op_args *args)
@@ -253,7 +257,9 @@ static int ref_vfio_retrieve(struct liveupdate_file_op_args *args)
 	return ifs_vfio_device_file_new(rec->segment, rec->bdf, &args->file);
 }
 
-/* The device itself is its iommufd's to finish: only that knows whether its domain is still in use. */
+/*
+ * The device itself is its iommufd's to finish: only that knows whether its domain is still in use.
+ */
 static void ref_vfio_finish(struct liveupdate_file_op_args *args)
 {
 	if (vfio_record(args))

@@ -29,6 +29,11 @@ int lab_unmark(struct vmm *vmm, uint32_t hwpt)
 	return ifs_ioctl(vmm->process, vmm->iommufd, IOMMU_HWPT_LU_MARK, &arg);
 }
 
+int lab_map_page(struct vmm *vmm, uint64_t iova)
+{
+	return vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, iova, 0x1000);
+}
+
 int lab_detach(struct vmm *vmm, int vfio)
 {
 	struct vfio_device_detach_iommufd_pt arg = { .argsz = sizeof(arg) };

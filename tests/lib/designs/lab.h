@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* What the tests of the designs add to the harness: calls on either design, and reading the verdict. */
+/*
+ * What the tests of the designs add to the harness: calls on either design, and reading the
+ * verdict.
+ */
 #ifndef TESTS_LIB_DESIGNS_LAB_H
 #define TESTS_LIB_DESIGNS_LAB_H
 
@@ -18,6 +21,8 @@
 /* Marks with whichever ioctl the design of this boot has. */
 int lab_mark(struct vmm *vmm, uint32_t hwpt, uint64_t token);
 int lab_unmark(struct vmm *vmm, uint32_t hwpt);
+/* The guest's first page once more, at @iova. */
+int lab_map_page(struct vmm *vmm, uint64_t iova);
 int lab_detach(struct vmm *vmm, int vfio);
 int lab_punch(struct vmm *vmm, int fd, uint64_t offset, uint64_t length);
 /* Punches the page at @offset and writes to it, so that the file has another frame there. */
@@ -35,7 +40,10 @@ void lab_accept(struct fixture *f, enum ifs_rule rule);
 uint64_t lab_dma(struct fixture *f, unsigned device);  /* requests done so far */
 void lab_drop(struct fixture *f);
 
-/* posted-v1 sleeps in atomic context wherever it goes; tests that look at something else begin with this. */
+/*
+ * posted-v1 sleeps in atomic context wherever it goes; tests that look at something else begin with
+ * this.
+ */
 void lab_accept_posted_v1_locking(struct fixture *f);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The posted series: its own selftest (patch 14) in two runs around a kexec, then its flaws one by one.
- * A flaw that stops showing is a model that has become better than the code it models.
+ * The posted series: its own selftest (patch 14) in two runs around a kexec, then its flaws one by
+ * one. A flaw that stops showing is a model that has become better than the code it models.
  */
 #include "tests/lib/designs/lab.h"
 
-/* Patch 14, first run: a wrong order would be accepted, or a closed session would leave something. */
+/*
+ * Patch 14, first run: a wrong order would be accepted, or a closed session would leave something.
+ */
 static void test_selftest_first_run_order_is_enforced(void **state)
 {
 	struct fixture *f = *state;
@@ -21,12 +23,12 @@ static void test_selftest_first_run_order_is_enforced(void **state)
 	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.memfd, 1), 0);
 	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.iommufd, 2), 0);
 	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.vfio[0], 3), 0);
-	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0x40000000, 0x1000), -EBUSY);
+	assert_int_equal(lab_map_page(&vmm, 0x40000000), -EBUSY);
 	assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0, VMM_GUEST_BYTES), -EBUSY);
 
 	/* Closed: as if nothing had been; and all of it again. */
 	assert_int_equal(ifs_close(vmm.process, vmm.session), 0);
-	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0x40000000, 0x1000), 0);
+	assert_int_equal(lab_map_page(&vmm, 0x40000000), 0);
 	assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0x40000000, 0x1000), 0);
 	lab_preserve_all(&vmm, "iommufd-test", 7);
 	assert_int_equal(ifs_close(vmm.process, vmm.session), 0);
@@ -71,7 +73,8 @@ static void test_set_preserve_errors_are_the_posted_ones(void **state)
 	vmm_start(&vmm, f);
 	assert_int_equal(IOMMU_HWPT_LU_SET_PRESERVE, 0x3b95);
 	assert_int_equal(sizeof(arg), 12);
-	assert_int_equal(ifs_ioctl(vmm.process, vmm.iommufd, IOMMU_HWPT_LU_SET_PRESERVE, &arg), -EINVAL);
+	assert_int_equal(ifs_ioctl(vmm.process, vmm.iommufd, IOMMU_HWPT_LU_SET_PRESERVE, &arg),
+			 -EINVAL);
 	assert_int_equal(lab_mark(&vmm, 999, 1), -ENOENT);
 	assert_int_equal(lab_mark(&vmm, vmm.ioas, 1), -ENOENT);
 	other = vmm_hwpt(&vmm, vmm.iommufd, vmm.dev_id[0], vmm.ioas);
@@ -81,7 +84,10 @@ static void test_set_preserve_errors_are_the_posted_ones(void **state)
 	assert_int_equal(lab_mark(&vmm, other, 1), 0);
 }
 
-/* C1, C2, C3, C79: nobody would see that preserve sleeps under a spinlock and walks without its lock. */
+/*
+ * C1, C2, C3, C79: nobody would see that preserve sleeps under a spinlock and walks without its
+ * lock.
+ */
 static void test_preserve_locking_is_reported(void **state)
 {
 	struct fixture *f = *state;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* The old kernel's half of the reference design: marks, what preserve refuses, what stays closed. */
+/*
+ * The old kernel's half of the reference design: marks, what preserve refuses, what stays closed.
+ */
 #include "tests/lib/designs/lab.h"
 
 #include <string.h>
@@ -44,7 +46,8 @@ static void refuse(struct vmm *vmm, int want)
 {
 	uint64_t before = ifs_kernel_state_hash(vmm->f->kernel);
 
-	assert_int_equal(vmm_try_preserve(vmm, vmm->session, vmm->iommufd, VMM_TOKEN_IOMMUFD), want);
+	assert_int_equal(vmm_try_preserve(vmm, vmm->session, vmm->iommufd, VMM_TOKEN_IOMMUFD),
+			 want);
 	assert_int_equal(ifs_kernel_state_hash(vmm->f->kernel), before);
 	fixture_check(vmm->f);
 }
@@ -166,15 +169,16 @@ static void test_preserved_everything_is_closed_and_reopens(void **state)
 	before = ifs_kernel_state_hash(f->kernel);
 	for (unsigned round = 0; round < 2; round++) {
 		vmm_preserve_all(&vmm);
-		assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0x40000000, 0x1000),
+		assert_int_equal(lab_map_page(&vmm, 0x40000000), -EBUSY);
+		assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0, VMM_GUEST_BYTES),
 				 -EBUSY);
-		assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0, VMM_GUEST_BYTES), -EBUSY);
 		assert_int_equal(vmm_try_destroy(&vmm, vmm.iommufd, vmm.hwpt), -EBUSY);
 		assert_int_equal(vmm_try_destroy(&vmm, vmm.iommufd, vmm.ioas), -EBUSY);
 		assert_int_equal(vmm_try_attach(&vmm, vmm.vfio[0], other), -EBUSY);
 		assert_int_equal(vmm_try_attach(&vmm, vmm.vfio[0], vmm.ioas), -EBUSY);
 		assert_int_equal(lab_detach(&vmm, vmm.vfio[1]), -EBUSY);
-		assert_int_equal(ifs_ioctl(vmm.process, vmm.vfio[0], VFIO_DEVICE_RESET, NULL), -EBUSY);
+		assert_int_equal(ifs_ioctl(vmm.process, vmm.vfio[0], VFIO_DEVICE_RESET, NULL),
+				 -EBUSY);
 		assert_int_equal(lab_mark(&vmm, vmm.hwpt, 99), -EBUSY);
 		assert_int_equal(lab_unmark(&vmm, vmm.hwpt), -EBUSY);
 		assert_int_equal(lab_mark(&vmm, other, 98), -EBUSY);
@@ -185,7 +189,7 @@ static void test_preserved_everything_is_closed_and_reopens(void **state)
 		assert_int_equal(lab_unmark(&vmm, vmm.hwpt), 0);
 		assert_int_equal(ifs_kernel_state_hash(f->kernel), before);
 	}
-	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0x40000000, 0x1000), 0);
+	assert_int_equal(lab_map_page(&vmm, 0x40000000), 0);
 	assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0x40000000, 0x1000), 0);
 	assert_int_equal(vmm_try_attach(&vmm, vmm.vfio[0], other), 0);
 	fixture_assert_dma_fine(f, 4);

@@ -17,7 +17,8 @@ static void rebuild_tables(struct vmm *vmm)
 	for (unsigned i = 0; i < FIXTURE_DEVICES; i++)
 		assert_int_equal(vmm_try_bind(vmm, vmm->vfio[i], vmm->iommufd, &vmm->dev_id[i]), 0);
 	vmm->ioas = vmm_ioas(vmm, vmm->iommufd);
-	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0, VMM_GUEST_BYTES), 0);
+	assert_int_equal(vmm_try_map(vmm, vmm->iommufd, vmm->ioas, vmm->memfd, 0,
+				     VMM_GUEST_BYTES), 0);
 	vmm->hwpt = vmm_hwpt(vmm, vmm->iommufd, vmm->dev_id[0], vmm->ioas);
 }
 
@@ -75,7 +76,8 @@ static void test_restore_errors_are_documented_ones(void **state)
 	assert_int_equal(IOMMU_HWPT_LU_RESTORE, 0x3b97);
 	assert_int_equal(ifs_ioctl(vmm.process, vmm.iommufd, IOMMU_HWPT_LU_RESTORE, &arg), -EINVAL);
 	arg = (struct iommu_hwpt_lu_restore){ .size = 24, .flags = 1, .token = VMM_TOKEN_HWPT };
-	assert_int_equal(ifs_ioctl(vmm.process, vmm.iommufd, IOMMU_HWPT_LU_RESTORE, &arg), -EOPNOTSUPP);
+	assert_int_equal(ifs_ioctl(vmm.process, vmm.iommufd, IOMMU_HWPT_LU_RESTORE, &arg),
+			 -EOPNOTSUPP);
 	arg.flags = 0;
 	assert_int_equal(ifs_ioctl(vmm.process, plain, IOMMU_HWPT_LU_RESTORE, &arg), -ENOTTY);
 	assert_int_equal(vmm_try_restore(&vmm, VMM_TOKEN_HWPT + 1, &vmm.restored), -ENOENT);
@@ -94,7 +96,10 @@ static void test_restore_errors_are_documented_ones(void **state)
 	assert_int_equal(vmm_try_restore(&vmm, VMM_TOKEN_HWPT, &vmm.restored), -ENOTTY);
 }
 
-/* D10, C27: the guest's memory would be taken away under a device that still runs on the old tables. */
+/*
+ * D10, C27: the guest's memory would be taken away under a device that still runs on the old
+ * tables.
+ */
 static void test_memfd_under_live_domain_is_frozen_until_finish(void **state)
 {
 	struct fixture *f = *state;
@@ -139,7 +144,10 @@ static void test_finish_before_swap_is_refused_and_can_be_repeated(void **state)
 	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.memfd, 9), -EINVAL);
 }
 
-/* D20: a VMM that dies after this many steps would leave DMA astray, or things nobody can use again. */
+/*
+ * D20: a VMM that dies after this many steps would leave DMA astray, or things nobody can use
+ * again.
+ */
 static void die_after(struct fixture *f, unsigned steps)
 {
 	struct vmm vmm;
@@ -213,7 +221,9 @@ static void test_vmm_dies_half_swapped_devices_are_reusable(void **state)
 	die_after(*state, 6);
 }
 
-/* D22: the update after the update would find leftovers, or hand over tables that are not its own. */
+/*
+ * D22: the update after the update would find leftovers, or hand over tables that are not its own.
+ */
 static void test_second_update_before_finish_is_refused_then_works(void **state)
 {
 	struct fixture *f = *state;
