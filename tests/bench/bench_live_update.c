@@ -39,8 +39,13 @@ static void one(uint64_t guest, unsigned order, const char *size, const char *pa
 	struct lu_config config = {
 		.ram_bytes = guest + guest / 64 + GIB,
 		.memfd_bytes = guest,
-		.regions = { { .length = guest, .writable = true } },
-		.nr_regions = 1, .devices = 1, .updates = 1, .bursts = 1,
+		/* As QEMU lays it out: 2 GiB below the hole at 4 GiB, the rest above. */
+		.regions = {
+			{ .length = 2 * GIB, .writable = true },
+			{ .iova = 4 * GIB, .offset = 2 * GIB, .length = guest - 2 * GIB,
+			  .writable = true },
+		},
+		.nr_regions = 2, .devices = 1, .updates = 1, .bursts = 1,
 		.folio_order = order,
 	};
 	struct lu_scenario s;
