@@ -187,10 +187,7 @@ int kho_block_set_restore(struct kho_block_set *bs, pa_t head_pa)
 			goto destroy;
 		err = kho_block_add(bs, pa);
 		if (err) {
-			pa_t next = ser->next;
-
-			pages_free(bs->kho->pages, pa, 1);
-			pa = next;
+			kho_unrestore_folios(bs->kho, pa, 1, 0);
 			goto destroy;
 		}
 		pa = ser->next;
@@ -198,6 +195,11 @@ int kho_block_set_restore(struct kho_block_set *bs, pa_t head_pa)
 	return 0;
 
 destroy:
+	/* Unlike Linux: want of memory is no fault of the chain, it can be tried again. */
+	if (err == -ENOMEM) {
+		kho_block_set_unrestore(bs);
+		return err;
+	}
 	kho_block_set_destroy(bs);
 	/* The rest of the chain goes too. */
 	while (pa) {
@@ -207,6 +209,19 @@ destroy:
 		pa = next;
 	}
 	return err;
+}
+
+void kho_block_set_unrestore(struct kho_block_set *bs)
+{
+	struct kho_block *block, *next;
+
+	list_for_each_entry_safe(block, next, &bs->blocks, list) {
+		list_del(&block->list);
+		kho_unrestore_folios(bs->kho, block->pa, 1, 0);
+		kheap_free(&bs->kho->kernel->heap, block);
+	}
+	bs->nblocks = 0;
+	bs->head_pa = 0;
 }
 
 void kho_block_set_destroy(struct kho_block_set *bs)

@@ -36,8 +36,10 @@ void kho_block_set_init(struct kho_block_set *bs, struct kho *kho, u64 entry_siz
 /* Room for @count entries in all. -EINVAL (incoming), -ENOSPC, -ENOMEM; nothing changed then. */
 int kho_block_set_grow(struct kho_block_set *bs, u64 count);
 void kho_block_set_shrink(struct kho_block_set *bs, u64 count);
-/* Takes over a chain. -EINVAL: cycle, bad count or address; -ENOSPC: too long; -ENOMEM. */
+/* Takes over a chain. -EINVAL: cycle, bad count or address; -ENOSPC: too long; -ENOMEM: as before. */
 int kho_block_set_restore(struct kho_block_set *bs, pa_t head_pa);
+/* Gives a set that was taken over back, so that it can be restored again. Cannot fail. */
+void kho_block_set_unrestore(struct kho_block_set *bs);
 void kho_block_set_destroy(struct kho_block_set *bs);
 void kho_block_set_clear(struct kho_block_set *bs);
 bool kho_block_set_is_empty(const struct kho_block_set *bs);

@@ -62,6 +62,11 @@ int kho_restore_folios(struct kho *kho, pa_t pa, u64 nr, unsigned order, enum fr
 int kho_restore_reserve(struct kho *kho, u64 nr);
 int kho_restore_pages_pa(struct kho *kho, pa_t pa, u64 nr_pages, enum frame_owner owner);
 void kho_restore_free_pa(struct kho *kho, pa_t pa);    /* restore and free; WARN if it is none */
+/*
+ * Undoes a restore: the block is RESERVED again and can be restored once more. Cannot fail (fault
+ * injection does not apply). For callers that could not finish for want of memory.
+ */
+void kho_unrestore_folios(struct kho *kho, pa_t pa, u64 nr, unsigned order);
 bool kho_is_restorable(struct kho *kho, pa_t pa, unsigned *order);     /* looks, changes nothing */
 /* How many blocks of one order, consecutive from @pa on, can be restored. 0: @pa names none. */
 u64 kho_nr_restorable(struct kho *kho, pa_t pa, unsigned *order);

@@ -109,6 +109,22 @@ int kho_restore_pages_pa(struct kho *kho, pa_t pa, u64 nr_pages, enum frame_owne
 	return nr_pages ? claim(kho, pa, nr_pages, owner) : 0;
 }
 
+void kho_unrestore_folios(struct kho *kho, pa_t pa, u64 nr, unsigned order)
+{
+	struct kheap *heap = &kho->kernel->heap;
+	struct fail_point *fail = heap->fail;
+	u64 nr_pages = nr << order;
+	bool done;
+
+	heap->fail = NULL;
+	done = range_tree_paint(&kho->in, pa, pa + (nr_pages << PAGE_SHIFT) - 1, order, false);
+	heap->fail = fail;
+	if (WARN_ON(!done))
+		return;
+	pages_set_owner(kho->pages, pa, nr_pages, FRAME_RESERVED);
+	kho->nr_unclaimed += nr_pages;
+}
+
 void kho_restore_free_pa(struct kho *kho, pa_t pa)
 {
 	unsigned order;

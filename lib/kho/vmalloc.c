@@ -186,12 +186,7 @@ static int scan_claim(struct vmalloc_scan *scan, unsigned order)
 	while (err && done--) {
 		const struct pfn_run *run = &scan->pages.runs[done];
 
-		/* The tree gets back what it just gave up, so there is room for it. */
-		if (range_tree_paint(&kho->in, run->pa,
-				     run->pa + (run->nr_pages << PAGE_SHIFT) - 1, order, false)) {
-			pages_set_owner(kho->pages, run->pa, run->nr_pages, FRAME_RESERVED);
-			kho->nr_unclaimed += run->nr_pages;
-		}
+		kho_unrestore_folios(kho, run->pa, run->nr_pages >> order, order);
 	}
 	if (err)
 		return err;

@@ -2,7 +2,7 @@
 /*
  * /dev/liveupdate (kernel/liveupdate/luo_core.c). One open description at a time. The first open after
  * boot deserializes what the previous kernel handed over; if that fails, every open of this boot fails
- * with -EIO.
+ * with -EIO (but for want of memory: luo_serialize.c).
  */
 #include <fcntl.h>
 

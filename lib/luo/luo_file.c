@@ -309,6 +309,20 @@ void luo_file_set_drop(struct liveupdate_session *session)
 	kho_block_set_destroy(&set->block_set);
 }
 
+void luo_file_set_undo(struct liveupdate_session *session)
+{
+	struct luo_file_set *set = &session->file_set;
+	struct luo_file *luo_file, *next;
+
+	list_for_each_entry_safe(luo_file, next, &set->files, list) {
+		luo_handler_put(session->luo, luo_file->handler);
+		list_del(&luo_file->list);
+		luo_file_free(session->luo, luo_file);
+	}
+	set->count = 0;
+	kho_block_set_unrestore(&set->block_set);
+}
+
 int ifs_liveupdate_get_token_outgoing(struct liveupdate_session *s, struct file *file, u64 *token)
 {
 	const struct luo_file *it;

@@ -136,7 +136,9 @@ int luo_file_deserialize(struct liveupdate_session *session, const struct luo_fi
 			(unsigned long long)ser->count, (unsigned long long)set->count);
 		err = -EINVAL;
 	}
-	if (err)
+	if (err == -ENOMEM)
+		luo_file_set_undo(session);
+	else if (err)
 		luo_file_set_drop(session);
 	return err;
 }

@@ -73,15 +73,22 @@ void luo_handler_put(struct luo *luo, struct luo_handler *handler)
 	free_if_unused(luo, handler);
 }
 
+static void unregister_locked(struct luo *luo, struct luo_handler *handler)
+{
+	luo_flb_unregister_all(luo, handler);
+	luo_module_unuse(luo, handler->fh->ops->owner);
+	handler->registered = false;
+	list_del(&handler->list);
+	list_add_tail(&handler->list, &luo->gone_handlers);
+	free_if_unused(luo, handler);
+}
+
 void luo_handlers_free(struct luo *luo)
 {
 	struct luo_handler *it, *next;
 
-	list_for_each_entry_safe(it, next, &luo->handlers, list) {
-		luo_flb_unregister_all(luo, it);
-		it->registered = false;
-		free_if_unused(luo, it);
-	}
+	list_for_each_entry_safe(it, next, &luo->handlers, list)
+		unregister_locked(luo, it);
 }
 
 static int register_locked(struct luo *luo, const struct liveupdate_file_handler *fh)
@@ -94,12 +101,16 @@ static int register_locked(struct luo *luo, const struct liveupdate_file_handler
 			return -EEXIST;
 		}
 	}
+	if (luo_module_use(luo, fh->ops->owner))
+		return -ENOMEM;
 	if (handler) {
 		list_del(&handler->list);
 	} else {
 		handler = kheap_new(&luo->kernel->heap, struct luo_handler);
-		if (!handler)
+		if (!handler) {
+			luo_module_unuse(luo, fh->ops->owner);
 			return -ENOMEM;
+		}
 		handler->fh = fh;
 		INIT_LIST_HEAD(&handler->flb_links);
 	}
@@ -137,13 +148,8 @@ int ifs_liveupdate_unregister_file_handler(const struct liveupdate_file_handler 
 		return 0;
 	down_write(&luo->register_rwlock);
 	handler = find_record(&luo->handlers, fh);
-	if (handler) {
-		luo_flb_unregister_all(luo, handler);
-		handler->registered = false;
-		list_del(&handler->list);
-		list_add_tail(&handler->list, &luo->gone_handlers);
-		free_if_unused(luo, handler);
-	}
+	if (handler)
+		unregister_locked(luo, handler);
 	up_write(&luo->register_rwlock);
 	return WARN_ON(!handler) ? -ENOENT : 0;
 }
@@ -168,6 +174,7 @@ static void unlink_flb(struct luo *luo, struct luo_flb_link *link)
 	if (--record->users)
 		return;
 	list_del(&record->list);
+	luo_module_unuse(luo, record->flb->ops->owner);
 	luo->nr_flbs--;
 }
 
@@ -189,6 +196,8 @@ static int enlist_flb(struct luo *luo, struct luo_flb_record *record)
 	list_for_each_entry(it, &luo->flbs, list)
 		if (!strcmp(it->flb->compatible, record->flb->compatible))
 			return -EEXIST;
+	if (luo_module_use(luo, record->flb->ops->owner))
+		return -ENOMEM;
 	list_add_tail(&record->list, &luo->flbs);
 	luo->nr_flbs++;
 	return 0;

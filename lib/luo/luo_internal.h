@@ -58,6 +58,7 @@ struct luo_module {
 	const struct module *module;
 	struct list_head list;
 	u32 refcount;
+	u32 users;                      /* handlers and FLBs registered with it */
 };
 
 struct luo_file_set {
@@ -180,6 +181,8 @@ struct luo_file *luo_file_alloc(struct luo *luo, struct luo_handler *handler, u6
 void luo_file_free(struct luo *luo, struct luo_file *file);
 /* Lets go of incoming files without asking anybody: the kernel ends. */
 void luo_file_set_drop(struct liveupdate_session *session);
+/* Gives back what luo_file_deserialize() took, so that it can be called again. */
+void luo_file_set_undo(struct liveupdate_session *session);
 
 /* luo_file_serialize.c */
 int luo_file_freeze(struct liveupdate_session *session, struct luo_file_set_ser *ser);
@@ -205,6 +208,9 @@ int luo_flb_setup_incoming(struct luo *luo, pa_t flbs_pa, char *reason);
 void luo_flb_serialize(struct luo *luo);
 
 /* luo_module.c */
+/* A registered module's references need no memory any more. -ENOMEM. */
+int luo_module_use(struct luo *luo, const struct module *module);
+void luo_module_unuse(struct luo *luo, const struct module *module);
 bool luo_module_get(struct luo *luo, const struct module *module);
 void luo_module_put(struct luo *luo, const struct module *module);
 void luo_modules_free(struct luo *luo);

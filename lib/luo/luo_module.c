@@ -17,37 +17,64 @@ static struct luo_module *find(struct luo *luo, const struct module *module)
 	return NULL;
 }
 
+static struct luo_module *find_or_make(struct luo *luo, const struct module *module)
+{
+	struct luo_module *it = find(luo, module);
+
+	if (it)
+		return it;
+	it = kheap_new(&luo->kernel->heap, struct luo_module);
+	if (!it)
+		return NULL;
+	it->module = module;
+	list_add_tail(&it->list, &luo->modules);
+	return it;
+}
+
+static void free_if_unused(struct luo *luo, struct luo_module *it)
+{
+	if (it->refcount || it->users)
+		return;
+	list_del(&it->list);
+	kheap_free(&luo->kernel->heap, it);
+}
+
+int luo_module_use(struct luo *luo, const struct module *module)
+{
+	struct luo_module *it = module ? find_or_make(luo, module) : NULL;
+
+	if (it)
+		it->users++;
+	return it || !module ? 0 : -ENOMEM;
+}
+
+void luo_module_unuse(struct luo *luo, const struct module *module)
+{
+	struct luo_module *it = module ? find(luo, module) : NULL;
+
+	if (!it)
+		return;
+	it->users--;
+	free_if_unused(luo, it);
+}
+
 bool luo_module_get(struct luo *luo, const struct module *module)
 {
-	struct luo_module *it;
+	struct luo_module *it = module ? find_or_make(luo, module) : NULL;
 
-	if (!module)
-		return true;            /* built in */
-	it = find(luo, module);
-	if (!it) {
-		it = kheap_new(&luo->kernel->heap, struct luo_module);
-		if (!it)
-			return false;
-		it->module = module;
-		list_add_tail(&it->list, &luo->modules);
-	}
-	it->refcount++;
-	return true;
+	if (it)
+		it->refcount++;
+	return it || !module;           /* NULL: built in */
 }
 
 void luo_module_put(struct luo *luo, const struct module *module)
 {
-	struct luo_module *it;
+	struct luo_module *it = module ? find(luo, module) : NULL;
 
-	if (!module)
+	if (!module || WARN_ON(!it || !it->refcount))
 		return;
-	it = find(luo, module);
-	if (WARN_ON(!it))
-		return;
-	if (--it->refcount)
-		return;
-	list_del(&it->list);
-	kheap_free(&luo->kernel->heap, it);
+	it->refcount--;
+	free_if_unused(luo, it);
 }
 
 void luo_modules_free(struct luo *luo)

@@ -7,7 +7,8 @@
  * freeze undoes what was done, sessions backwards, files within a session forwards, and the system
  * goes on. Reading happens once, at the first open of the device; its result is kept for the boot.
  *
- * Unlike Linux: a name that is empty or not terminated is refused (-EINVAL); Linux would cut it.
+ * Unlike Linux: a name that is empty or not terminated is refused (-EINVAL); Linux would cut it. And
+ * want of memory is not remembered: that open fails with -EIO too, but the next one tries again.
  */
 #include "lib/luo/luo_internal.h"
 
@@ -58,6 +59,20 @@ static int deserialize_one(struct luo *luo, const struct luo_session_ser *ser)
 	return err;
 }
 
+/* Everything taken over so far goes back, but for the chain of sessions itself. */
+static void undo_deserialize(struct luo *luo)
+{
+	struct liveupdate_session *session, *next;
+
+	list_for_each_entry_safe(session, next, &luo->incoming.list, list) {
+		luo_file_set_undo(session);
+		list_del(&session->list);
+		luo->incoming.count--;
+		luo_session_free(session);
+	}
+	luo->deserialized = false;
+}
+
 int luo_session_deserialize(struct luo *luo)
 {
 	struct luo_session_ser *ser;
@@ -73,6 +88,10 @@ int luo_session_deserialize(struct luo *luo)
 	kho_block_set_it_init(&it, &luo->incoming.block_set);
 	while (!err && (ser = kho_block_set_it_read_entry(&it)))
 		err = deserialize_one(luo, ser);
+	if (err == -ENOMEM) {
+		undo_deserialize(luo);
+		return err;
+	}
 	kho_block_set_destroy(&luo->incoming.block_set);
 	luo->deserialize_err = err;
 	return err;

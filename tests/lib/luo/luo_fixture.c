@@ -250,10 +250,19 @@ int thing_open(struct luo_fixture *fix, char letter)
 
 int dev_open(struct luo_fixture *fix)
 {
+	struct files *files = fix->kho->base->files;
+	int fd = files_get_unused_fd(files, 0), err;
 	struct file *file;
-	int err = fs_open(fix->kho->base->kernel->fs, "/dev/liveupdate", O_RDWR, &file);
 
-	return err ? err : install(fix, file);
+	if (fd < 0)
+		return fd;
+	err = fs_open(fix->kho->base->kernel->fs, "/dev/liveupdate", O_RDWR, &file);
+	if (err) {
+		files_put_unused_fd(files, fd);
+		return err;
+	}
+	files_install(files, fd, file);
+	return fd;
 }
 
 long fd_ioctl(struct luo_fixture *fix, int fd, unsigned cmd, void *arg)

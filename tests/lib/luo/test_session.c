@@ -250,6 +250,40 @@ static void test_deserialize_without_handler_is_eio_for_the_boot(void **state)
 	assert_int_equal(ifs_module_refcount(&thing_module), 0);
 }
 
+/* One lost allocation would lose every session of the machine. */
+static void test_first_open_every_allocation_may_fail_and_retry_works(void **state)
+{
+	struct luo_fixture *fix = *state;
+	struct kernel_base *kernel;
+	int dev = dev_open(fix), s = session_create(fix, dev, "s"), t = session_create(fix, dev, "t");
+
+	for (u64 i = 0; i < 70; i++)
+		session_preserve(fix, i < 65 ? s : t, thing_open(fix, 'a'), i);
+	luo_fixture_kexec(fix);
+	fd_close(fix, thing_open(fix, 'x'));    /* the descriptor table has its memory now */
+	kernel = fix->kho->base->kernel;
+	dev = -EIO;
+	for (u64 nth = 1; dev < 0; nth++) {
+		u64 unclaimed = kho_nr_unclaimed_pages(fix->kho->kho), blocks = kernel->heap.nr_blocks;
+		u64 sessions, files;
+
+		base_fixture_fail_nth(fix->kho->base, nth, nth % 2);
+		dev = dev_open(fix);
+		base_fixture_fail_nth(fix->kho->base, 0, false);
+		if (dev >= 0)
+			break;
+		assert_true(dev == -EIO || dev == -ENOMEM);     /* -ENOMEM: the file itself */
+		assert_int_equal(kho_nr_unclaimed_pages(fix->kho->kho), unclaimed);
+		assert_int_equal(kernel->heap.nr_blocks, blocks);
+		luo_counts(fix->luo, &sessions, &files);
+		assert_int_equal(sessions + files, 0);
+		assert_int_equal(ifs_module_refcount(&thing_module), 0);
+	}
+	s = session_retrieve(fix, dev, "s");
+	assert_int_equal(thing_letter(fix, session_retrieve_fd(fix, s, 64)), 'a');
+	assert_true(session_retrieve(fix, dev, "t") >= 0);
+}
+
 /* Trap 1: reproduced, or not, as asked. */
 static void test_duplicate_name_at_a_block_boundary(void **state)
 {
@@ -356,6 +390,7 @@ int main(void)
 		LUO_TEST(test_retrieve_of_itself_is_edeadlk),
 		LUO_TEST(test_get_token_outgoing),
 		LUO_TEST(test_deserialize_without_handler_is_eio_for_the_boot),
+		LUO_TEST(test_first_open_every_allocation_may_fail_and_retry_works),
 		cmocka_unit_test(test_duplicate_name_at_a_block_boundary),
 		LUO_TEST(test_committed_reboot_refuses_sessions),
 		LUO_TEST(test_disabled_has_no_device_and_registers_nothing),
