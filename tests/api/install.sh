@@ -21,10 +21,11 @@ cc -Wall -Werror "${cflags[@]}" "$example" "$lib/libiommufd-sim.a" -lglib-2.0 -l
 "$work/static"
 echo "installed: shared and static work"
 
-# Every public header stands alone.
+# Every public header stands alone; autoptr.h is for those who have GLib.
+read -ra glib <<<"$(env -u PKG_CONFIG_PATH -u PKG_CONFIG_SYSROOT_DIR pkg-config --cflags glib-2.0)"
 while read -r header; do
 	echo "#include <${header#"$work/root"/usr/local/include/}>" |
-		cc -xc -Wall -Wextra -Werror -D_GNU_SOURCE "${cflags[@]}" -fsyntax-only -Wno-unused-parameter \
+		cc -xc -Wall -Wextra -Werror -D_GNU_SOURCE "${cflags[@]}" "${glib[@]}" -fsyntax-only -Wno-unused-parameter \
 		   -Wno-sign-compare -
 done < <(find "$work/root" -path '*include/iommufd-sim/*.h' -not -path '*/uapi/*')
 echo "every public header stands alone"
