@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What the handler "memfd-v2" leaves in memory for the next kernel (include/linux/kho/abi/memfd.h at
- * 7.3). Numbers are in the machine's byte order.
+ * What the handler "memfd-v2" leaves in memory for the next kernel (include/linux/kho/abi/memfd.h
+ * at 7.3). Numbers are in the machine's byte order.
  *
- * One preserved page begins with this; its physical address is the file's data word in LUO's records:
+ * One preserved page begins with this; its physical address is the file's data word in LUO's
+ * records:
  *
  *      0        8        16       20       24           32                  48
  *      +--------+--------+--------+--------+------------+-------------------+
  *      | u64 pos| u64 size| seals | flags  | nr_folios  | kho_vmalloc array |
  *      +--------+--------+--------+--------+------------+-------------------+
  *
- * pos is written again at freeze. flags is 0 and nobody looks at it. The array, all zero for an empty
- * file, is a vmalloc area of nr_folios records, ascending by index, one for each folio:
+ * pos is written again at freeze. flags is 0 and nobody looks at it. The array, all zero for an
+ * empty file, is a vmalloc area of nr_folios records, ascending by index, one for each folio:
  *
  *      0                                        8                16
  *      +-----------------------------+----------+----------------+

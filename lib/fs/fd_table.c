@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Descriptor tables (fs/file.c). A number is free, reserved (get_unused_fd_flags(): taken, but nothing
- * is open there yet), or open. New numbers are the lowest free ones, below RLIMIT_NOFILE.
+ * Descriptor tables (fs/file.c). A number is free, reserved (get_unused_fd_flags(): taken, but
+ * nothing is open there yet), or open. New numbers are the lowest free ones, below RLIMIT_NOFILE.
  *
  * The table grows in steps of 64 and never shrinks: one bit per number says whether it is taken,
  * another whether exec closes it. Like Linux's expand_fdtable(), growing drops the lock and looks

@@ -3,8 +3,8 @@
  * Open file descriptions (fs/file_table.c, fs/anon_inodes.c) and the names that open() knows.
  *
  * A description lives as long as something refers to it: descriptors of any process, mappings,
- * references taken by kernel code. release() runs once, with the last of them. There are no inodes: a
- * description has private_data, and two descriptions of the same thing are not made here.
+ * references taken by kernel code. release() runs once, with the last of them. There are no inodes:
+ * a description has private_data, and two descriptions of the same thing are not made here.
  */
 #include "lib/fs/file.h"
 

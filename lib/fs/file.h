@@ -18,7 +18,10 @@ struct file_system;
 /* Character devices and other names that open() knows. */
 int file_system_new(struct kernel_base *kernel, struct file_system **out);
 void file_system_free(struct file_system *fs);
-/* @open gets a file with f_op unset; it sets f_op and private_data. Paths are absolute, at most 63 bytes. */
+/*
+ * @open gets a file with f_op unset; it sets f_op and private_data. Paths are absolute, at most 63
+ * bytes.
+ */
 int fs_register(struct file_system *fs, const char *path, int (*open)(struct file *file, void *ctx),
 		void *ctx);
 void fs_unregister(struct file_system *fs, const char *path);

@@ -3,11 +3,11 @@
  * Memory files: making them, their seals, pinning (mm/memfd.c, mm/shmem.c).
  *
  * Seals only ever grow, and belong to the file, not to the descriptor. F_SEAL_WRITE promises that
- * nobody can change the contents any more, so it cannot be set while a shared mapping may write or a
- * frame is pinned.
+ * nobody can change the contents any more, so it cannot be set while a shared mapping may write or
+ * a frame is pinned.
  *
- * Unlike Linux: F_SEAL_WRITE does not wait 150 ms for pins to go away, time is not modelled. There are
- * no huge pages from hugetlbfs (MFD_HUGETLB: -ENOSYS, a kernel without CONFIG_HUGETLBFS).
+ * Unlike Linux: F_SEAL_WRITE does not wait 150 ms for pins to go away, time is not modelled. There
+ * are no huge pages from hugetlbfs (MFD_HUGETLB: -ENOSYS, a kernel without CONFIG_HUGETLBFS).
  */
 #include "lib/memfd/memfd_internal.h"
 
@@ -66,7 +66,9 @@ free_memfd:
 	return err;
 }
 
-/* A string of at most MFD_NAME_MAX bytes behind "memfd:", page by page as it may end before a hole. */
+/*
+ * A string of at most MFD_NAME_MAX bytes behind "memfd:", page by page as it may end before a hole.
+ */
 static int name_from_user(uva_t from, char *name)
 {
 	size_t length = sizeof("memfd:") - 1, end = length + MFD_NAME_MAX + 1;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Memory files (mm/shmem.c, mm/memfd.c): pages by index, kept as extents of consecutive frames, seals,
- * and what preservation adds: a frozen flag, pins, frames restored from the previous kernel.
+ * Memory files (mm/shmem.c, mm/memfd.c): pages by index, kept as extents of consecutive frames,
+ * seals, and what preservation adds: a frozen flag, pins, frames restored from the previous kernel.
+ *
+ * set_frozen() counts: who has frozen a file thaws it once.
  *
  * An extent has a folio order: extents of order n consist of naturally aligned folios of 2^n pages.
  */
@@ -21,7 +23,7 @@ struct memfd_extent {
 };
 
 struct memfd_config {
-	u32 folio_order;        /* of new pages where size and alignment allow: 0 (default), 9, 18 */
+	u32 folio_order;        /* of new pages where they fit: 0 (default), 9, 18 */
 	u32 sysctl_noexec;      /* vm.memfd_noexec 0, 1, 2 */
 };
 
@@ -29,7 +31,8 @@ struct memfd_config {
 int memfd_create_file(struct kernel_base *kernel, const struct memfd_config *config, uva_t name,
 		      unsigned flags, struct file **out);
 /* A file for restored content: mode 0777, no seals, O_RDWR, empty name. */
-int memfd_new_internal(struct kernel_base *kernel, const struct memfd_config *config, struct file **out);
+int memfd_new_internal(struct kernel_base *kernel, const struct memfd_config *config,
+		       struct file **out);
 bool file_is_memfd(const struct file *file);
 struct memfd *file_memfd(struct file *file);           /* the inode */
 
@@ -42,14 +45,17 @@ bool memfd_frozen(const struct memfd *memfd);
 
 /* The extent that covers page @index, clipped to start there. False: a hole. */
 bool memfd_extent_at(struct memfd *memfd, u64 index, struct memfd_extent *out);
-/* Allocates what is missing in [index, index + nr). -ENOMEM leaves it partly filled, as Linux does. */
+/*
+ * Allocates what is missing in [index, index + nr). Unlike Linux: -ENOMEM adds nothing.
+ */
 int memfd_populate(struct memfd *memfd, u64 index, u64 nr_pages);
 /* Inserts frames that already exist (restore). -EEXIST, -ENOMEM. */
 int memfd_insert(struct memfd *memfd, const struct memfd_extent *extent);
 
 /*
- * Pins for DMA (memfd_pin_folios()): the range must lie within whole pages of i_size (-EINVAL), holes
- * are filled. A pinned frame stays alive although its page may leave the file (hole punch, truncate).
+ * Pins for DMA (memfd_pin_folios()): the range must lie within whole pages of i_size (-EINVAL),
+ * holes are filled. A pinned frame stays alive although its page may leave the file (hole punch,
+ * truncate).
  */
 int memfd_pin(struct memfd *memfd, u64 index, u64 nr_pages, struct pfn_runs *runs);
 void memfd_unpin(struct memfd *memfd, const struct pfn_runs *runs);

@@ -3,9 +3,9 @@
  * What a program can do with the descriptor of a memory file (shmem_file_operations), each with the
  * checks in Linux's order: seals, the frozen flag, the size.
  *
- * A write is done in chunks that end at multiples of 2 MiB, the largest folio of the page cache, and
- * each chunk is allowed or refused as a whole: so a write across the end of a file that may not grow
- * does nothing, unless it crosses such a boundary before.
+ * A write is done in chunks that end at multiples of 2 MiB, the largest folio of the page cache,
+ * and each chunk is allowed or refused as a whole: so a write across the end of a file that may not
+ * grow does nothing, unless it crosses such a boundary before.
  *
  * Unlike Linux: a page that was allocated but never written counts as data for SEEK_DATA.
  */
@@ -226,7 +226,9 @@ static long memfd_llseek(struct file *file, s64 offset, int whence)
 	return to;
 }
 
-/* i_rwsem is held. Mappings follow: what they show beyond the new end traps, what is new appears. */
+/*
+ * i_rwsem is held. Mappings follow: what they show beyond the new end traps, what is new appears.
+ */
 static void set_size(struct memfd *memfd, u64 size)
 {
 	u64 old_size = memfd->size;

@@ -32,8 +32,8 @@ extern const struct file_operations memfd_fops;
 void memfd_pages_init(struct memfd *memfd);
 void memfd_pages_deinit(struct memfd *memfd);
 /*
- * Fills holes of [index, index + nr_pages). What was added is appended to @added as byte ranges, to be
- * taken back by memfd_unfill(). On failure nothing is added.
+ * Fills holes of [index, index + nr_pages). What was added is appended to @added as byte ranges, to
+ * be taken back by memfd_unfill(). On failure nothing is added.
  */
 int memfd_fill(struct memfd *memfd, u64 index, u64 nr_pages, struct pfn_runs *added);
 void memfd_unfill(struct memfd *memfd, struct pfn_runs *added);

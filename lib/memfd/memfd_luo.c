@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The LUO handler "memfd-v2" in the kernel that ends (mm/memfd_luo.c): preserve, unpreserve, freeze.
- * lib/abi/memfd.h draws what it leaves.
+ * The LUO handler "memfd-v2" in the kernel that ends (mm/memfd_luo.c): preserve, unpreserve,
+ * freeze. lib/abi/memfd.h draws what it leaves.
  *
- * Preserving fills the holes, pins every page, freezes the size, and writes one record for each folio
- * into an array of pages that is handed over in vmalloc form. Contents may still change: what is in
- * memory at kexec is what arrives. The seals are those of this moment, the position that of freeze.
+ * Preserving fills the holes, pins every page, freezes the size, and writes one record for each
+ * folio into an array of pages that is handed over in vmalloc form. Contents may still change: what
+ * is in memory at kexec is what arrives. The seals are those of this moment, the position that of
+ * freeze.
  *
  * Work is done per extent: keys are set and records written in runs.
  */
@@ -308,7 +309,7 @@ static int memfd_luo_freeze(struct liveupdate_file_op_args *args)
 	return 0;
 }
 
-static const struct liveupdate_file_ops memfd_luo_file_ops = {
+const struct liveupdate_file_ops memfd_luo_file_ops = {
 	.can_preserve = memfd_luo_can_preserve,
 	.preserve = memfd_luo_preserve,
 	.unpreserve = memfd_luo_unpreserve,

@@ -10,6 +10,8 @@
 
 #define MEMFD_LUO_RECORDS_PER_PAGE (PAGE_SIZE / sizeof(struct memfd_luo_folio_ser))
 
+extern const struct liveupdate_file_ops memfd_luo_file_ops;
+
 /* memfd_luo_restore.c */
 int memfd_luo_retrieve(struct liveupdate_file_op_args *args);
 void memfd_luo_finish(struct liveupdate_file_op_args *args);

@@ -2,17 +2,17 @@
 /*
  * The LUO handler "memfd-v2" in the kernel that starts (mm/memfd_luo.c): retrieve and finish.
  *
- * What the previous kernel left is input. Records are read in runs (consecutive pages on consecutive
- * frames, saved with one order), each checked against what KHO knows to be preserved, before any frame
- * is taken. Half a million records of one large file are a handful of such runs.
+ * What the previous kernel left is input. Records are read in runs (consecutive pages on
+ * consecutive frames, saved with one order), each checked against what KHO knows to be preserved,
+ * before any frame is taken. Half a million records of one large file are a handful of such runs.
  *
  * Unlike Linux:
- *   - Records must ascend by index, lie within the size, and be aligned to their folio. Linux inserts
- *     whatever it reads.
+ *   - Records must ascend by index, lie within the size, and be aligned to their folio. Linux
+ *     inserts whatever it reads.
  *   - One bad record (-EIO) and nothing becomes part of the file; Linux inserts up to there.
- *   - A retrieve that fails for want of memory, for its seals or for a broken array takes nothing, and
- *     finish frees all of it. Linux frees the header at once and leaves the rest preserved until the
- *     next reboot. The errno is LUO's to keep either way.
+ *   - A retrieve that fails for want of memory, for its seals or for a broken array takes nothing,
+ *     and finish frees all of it. Linux frees the header at once and leaves the rest preserved
+ *     until the next reboot. The errno is LUO's to keep either way.
  */
 #include "lib/memfd/memfd_luo_internal.h"
 
@@ -206,8 +206,8 @@ static void array_free(struct kernel_base *kernel, struct pfn_runs *array)
 }
 
 /*
- * A copy of the header, if it is one that can be had: what LUO passes came from the previous kernel,
- * and so did the page, which a damaged record may name again.
+ * A copy of the header, if it is one that can be had: what LUO passes came from the previous
+ * kernel, and so did the page, which a damaged record may name again.
  */
 static bool ser_read(struct kernel_base *kernel, u64 pa, struct memfd_luo_ser *out)
 {
@@ -233,7 +233,9 @@ static bool ser_counts_ok(const struct memfd_luo_ser *ser)
 	return ser->nr_folios <= capacity;
 }
 
-/* Fills @memfd. On failure it is as empty as before, and @taken says whether the records are gone. */
+/*
+ * Fills @memfd. On failure it is as empty as before, and @taken says whether the records are gone.
+ */
 static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser, bool *taken)
 {
 	struct kernel_base *kernel = memfd->kernel;
@@ -249,7 +251,10 @@ static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser,
 	err = kho_restore_vmalloc_runs(kernel->kho, &ser->folios, &array);
 	if (err)
 		return err == -ENOMEM ? err : -EINVAL;
-	/* The array is ours and cannot be given back: what follows does not fail for want of memory. */
+	/*
+	 * The array is ours and cannot be given back: what follows does not fail for want of
+	 * memory.
+	 */
 	*taken = true;
 	saved = nofail_begin(kernel);
 	reader_init(&reader, kernel, &array, ser->nr_folios);

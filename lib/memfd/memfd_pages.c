@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The pages of a memory file (mm/shmem.c), kept as extents: consecutive pages on consecutive frames,
- * made of folios of one order. A terabyte is a few extents; nothing here looks at single pages.
+ * The pages of a memory file (mm/shmem.c), kept as extents: consecutive pages on consecutive
+ * frames, made of folios of one order. A terabyte is a few extents; nothing here looks at single
+ * pages.
  *
- * The tree's key is the byte offset and its value pa | order: an address leaves 12 bits free, and both
- * key and address advance by bytes, so that neighbours that continue each other merge by themselves.
+ * The tree's key is the byte offset and its value pa | order: an address leaves 12 bits free, and
+ * both key and address advance by bytes, so that neighbours that continue each other merge by
+ * themselves.
  *
  * Frames belong to the allocator's owner FRAME_MEMFD while the file or a pin has them: a page that
  * leaves the file while it is pinned lives on until it is unpinned (frames_release()).
  *
- * Unlike Linux: a folio that a hole cuts in two is split into single pages, not into the largest pieces
- * that fit; filling is all or nothing; there is no swap and no page that is not up to date.
+ * Unlike Linux: a folio that a hole cuts in two is split into single pages, not into the largest
+ * pieces that fit; filling is all or nothing; there is no swap and no page that is not up to date.
  */
 #include "lib/memfd/memfd_internal.h"
 
@@ -102,8 +104,8 @@ static u32 order_below(u32 order)
 }
 
 /*
- * How the hole [first, end) begins: with folios of which order (at most @limit), for how many pages.
- * Small folios fill up to where larger ones fit.
+ * How the hole [first, end) begins: with folios of which order (at most @limit), for how many
+ * pages. Small folios fill up to where larger ones fit.
  */
 static u32 hole_order(u64 first, u64 end, u32 limit, u64 *nr_pages)
 {
@@ -160,8 +162,8 @@ static int hole_fill(struct memfd *memfd, u64 first, u64 end, struct pfn_runs *a
 }
 
 /*
- * A fault in a hole brings a whole folio if all of it is a hole and within the file (what shmem does
- * with huge=within_size): [*first, *end) of the hole [hole, hole_end) grows accordingly.
+ * A fault in a hole brings a whole folio if all of it is a hole and within the file (what shmem
+ * does with huge=within_size): [*first, *end) of the hole [hole, hole_end) grows accordingly.
  */
 static void hole_widen(struct memfd *memfd, u64 hole, u64 hole_end, u64 *first, u64 *end)
 {

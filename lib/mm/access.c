@@ -2,9 +2,9 @@
 /*
  * Reading and writing user memory (copy_from_user() and friends).
  *
- * A user address is a host address of this very program, and it may be wrong: the copy is done by the
- * host kernel (process_vm_readv() on ourselves), which says so instead of trapping. A trusting address
- * space skips that; for it only addresses that can never be the user's are -EFAULT.
+ * A user address is a host address of this very program, and it may be wrong: the copy is done by
+ * the host kernel (process_vm_readv() on ourselves), which says so instead of trapping. A trusting
+ * address space skips that; for it only addresses that can never be the user's are -EFAULT.
  *
  * Unlike Linux: the copy has no partial result; what was copied before a fault is not told.
  */

@@ -22,7 +22,8 @@ int pfn_runs_add(struct kheap *heap, struct pfn_runs *runs, pa_t pa, u64 nr_page
 
 		if (capacity < runs->capacity)
 			return -ENOMEM;
-		grown = kheap_realloc(heap, runs->runs, capacity * sizeof(*grown), "struct pfn_run");
+		grown = kheap_realloc(heap, runs->runs, capacity * sizeof(*grown),
+				      "struct pfn_run");
 		if (!grown)
 			return -ENOMEM;
 		runs->runs = grown;

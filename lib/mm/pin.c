@@ -2,9 +2,10 @@
 /*
  * Pinning (pin_user_pages() with FOLL_LONGTERM, and what memfd_pin_folios() leaves on a page).
  *
- * A pin belongs to frames and not to addresses: once taken, the mapping may go, the process may exit,
- * the file may be truncated; the frames stay until they are unpinned. A range of user memory may
- * consist of mappings of memory files (frames of RAM) and memory of the program's own (window.c).
+ * A pin belongs to frames and not to addresses: once taken, the mapping may go, the process may
+ * exit, the file may be truncated; the frames stay until they are unpinned. A range of user memory
+ * may consist of mappings of memory files (frames of RAM) and memory of the program's own
+ * (window.c).
  *
  * Unlike Linux: own memory is looked at when it is pinned, not tracked. Its pages are made present
  * with the permission asked for (MADV_POPULATE_READ or _WRITE), which is also what breaks
@@ -37,7 +38,8 @@ static void run_unpin(struct user_mem *um, const struct pfn_run *run)
 {
 	u64 first = run->pa >> PAGE_SHIFT;
 
-	range_count_dec(&um->pins, um->kernel, first, first + run->nr_pages - 1, frame_unpinned, um);
+	range_count_dec(&um->pins, um->kernel, first, first + run->nr_pages - 1, frame_unpinned,
+			um);
 	um->nr_pins -= run->nr_pages;
 }
 

@@ -2,10 +2,10 @@
 /*
  * Address spaces of processes: what a user address means, pinning it for DMA, and accounting.
  *
- * In process, a user address is a host pointer of the calling program. A VMA is known to us if it came
- * from our mmap() (memfd mappings); any other address is the program's own memory, probed with
- * madvise(MADV_POPULATE_*) and given frames in a window of the physical address space (identity: the
- * same (mm, page) has the same frame for as long as it is pinned).
+ * In process, a user address is a host pointer of the calling program. A VMA is known to us if it
+ * came from our mmap() (memfd mappings); any other address is the program's own memory, probed with
+ * madvise(MADV_POPULATE_*) and given frames in a window of the physical address space (identity:
+ * the same (mm, page) has the same frame for as long as it is pinned).
  *
  * Pins are kept as runs of consecutive frames, never per page.
  */
@@ -61,7 +61,8 @@ int mm_munmap(struct mm *mm, uva_t start, u64 length);
 int mm_mprotect(struct mm *mm, uva_t start, u64 length, int prot);
 
 /*
- * Pins [uva, uva + nr_pages * PAGE_SIZE), page aligned, LONGTERM, for writing iff @write: appends runs.
+ * Pins [uva, uva + nr_pages * PAGE_SIZE), page aligned, LONGTERM, for writing iff @write: appends
+ * runs.
  * -EFAULT as GUP gives it. On failure nothing is pinned.
  */
 int mm_pin(struct mm *mm, uva_t uva, u64 nr_pages, bool write, struct pfn_runs *runs);
@@ -89,12 +90,15 @@ const char *user_mem_check(struct kernel_base *kernel);
  */
 void unmap_mapping_range(struct kernel_base *kernel, const void *inode, u64 offset, u64 length);
 /*
- * What all address spaces of a kernel share (pins, windows, charges per user, the VMAs of each file).
- * Lives from the first mm, memory file or pin to the last. Mms and files hold it, pins keep it.
+ * What all address spaces of a kernel share (pins, windows, charges per user, the VMAs of each
+ * file). Lives from the first mm, memory file or pin to the last. Mms and files hold it, pins keep
+ * it.
  */
 int user_mem_get(struct kernel_base *kernel);
 void user_mem_put(struct kernel_base *kernel);
-/* The instant of kexec: host mappings of RAM go, and nothing else: the heap is dropped by others. */
+/*
+ * The instant of kexec: host mappings of RAM go, and nothing else: the heap is dropped by others.
+ */
 void user_mem_kexec(struct kernel_base *kernel);
 
 /* Charges after pinning: -ENOMEM over RLIMIT_MEMLOCK. -EINVAL: ACCOUNT_MM on a dead mm. */

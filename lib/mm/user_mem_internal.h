@@ -21,8 +21,8 @@ struct user_mem {
 	struct range_tree windows;      /* pfn -> struct window * */
 	u64 next_window_pfn;            /* frame numbers of windows are never used twice */
 	struct range_tree users;        /* uid -> pages charged (user_struct.locked_vm) */
-	struct range_tree host_maps;    /* host page -> how many VMAs show RAM there (fork shares) */
-	struct list_head vmas;          /* of all address spaces, oldest first (i_mmap of all files) */
+	struct range_tree host_maps;    /* host page -> VMAs that show RAM there */
+	struct list_head vmas;          /* of all address spaces: i_mmap of all files */
 };
 
 struct mm {

@@ -10,8 +10,8 @@
  * mmap_lock is held for writing by whoever changes an address space; a file's mappings are found
  * through one list for all files (there are few), where Linux has a tree in each inode.
  *
- * A forked child has the same mappings at the same addresses (mm_fork()). Since all processes live in
- * one program, the host's memory is theirs together and goes when the last of them unmaps it.
+ * A forked child has the same mappings at the same addresses (mm_fork()). Since all processes live
+ * in one program, the host's memory is theirs together and goes when the last of them unmaps it.
  *
  * Left out: MAP_PRIVATE, MAP_FIXED, merging of neighbours.
  */
@@ -38,7 +38,9 @@ bool vma_find_first(const struct mm *mm, uva_t start, uva_t last, struct vma **o
 	return true;
 }
 
-/* The frames behind [start, start + length), which lies in @vma, become visible at their addresses. */
+/*
+ * The frames behind [start, start + length), which lies in @vma, become visible at their addresses.
+ */
 static int vma_map_host(struct vma *vma, uva_t start, u64 length)
 {
 	struct kernel_base *kernel = vma->mm->kernel;
@@ -54,7 +56,8 @@ static int vma_map_host(struct vma *vma, uva_t start, u64 length)
 		if (!phys_mem_map(kernel->mem, host(at), runs.runs[i].pa, bytes,
 				  vma->prot & PROT_WRITE))
 			err = -ENOMEM;
-		else if ((vma->prot & ~PROT_WRITE) != PROT_READ && mprotect(host(at), bytes, vma->prot))
+		else if ((vma->prot & ~PROT_WRITE) != PROT_READ &&
+			 mprotect(host(at), bytes, vma->prot))
 			err = -ENOMEM;
 		at += bytes;
 	}
@@ -63,7 +66,8 @@ static int vma_map_host(struct vma *vma, uva_t start, u64 length)
 		at = start;
 	/* What has no frame, or after a failure everything, traps. */
 	if (at < end && mmap(host(at), end - at, PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+			     -1, 0) == MAP_FAILED)
 		return -ENOMEM;
 	return err;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * The least a kernel layer needs below it: a machine, a kernel_base with heap, page allocator and
- * file system, and one process's task that is current while a test runs. Layers above are not there:
- * a test of theirs boots a whole kernel instead.
+ * file system, and one process's task that is current while a test runs. Layers above are not
+ * there: a test of theirs boots a whole kernel instead.
  *
  *     static int setup(void **state) { return base_fixture_setup(state); }
  *     cmocka_unit_test_setup_teardown(test_x, base_fixture_setup, base_fixture_teardown)

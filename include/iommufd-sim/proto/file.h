@@ -8,7 +8,9 @@
 struct file;
 struct mm;
 
-/* All return 0, a count, or -errno. A NULL member means what Linux does without it (noted behind). */
+/*
+ * All return 0, a count, or -errno. A NULL member means what Linux does without it (noted behind).
+ */
 struct file_operations {
 	const char *name;       /* as in "anon_inode:[name]" or the device's path */
 	void (*release)(struct file *file);
@@ -30,7 +32,7 @@ struct file_operations {
 	int (*mmap_check)(struct file *file, u64 offset, u64 length, int prot, int flags,
 			  bool *may_write);             /* -ENODEV */
 	int (*mmap_frames)(struct file *file, u64 offset, u64 length, void *runs);
-	void (*mmap_change)(struct file *file, int delta, bool may_write);     /* mappings came or went */
+	void (*mmap_change)(struct file *file, int delta, bool may_write);     /* came or went */
 	void (*stat)(struct file *file, u64 *size, u32 *mode, u64 *blocks);
 };
 

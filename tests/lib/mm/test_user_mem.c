@@ -68,7 +68,9 @@ static void test_copy_from_user_trusting_still_refuses_null(void **state)
 
 static void test_copy_struct_from_user_sizes(void **state)
 {
-	/* Old programs with short structures and new ones with long ones could not be told apart. */
+	/*
+	 * Old programs with short structures and new ones with long ones could not be told apart.
+	 */
 	u64 user[40] = { 1, 2, 3 }, kernel[2] = { 9, 9 };
 
 	assert_int_equal(copy_struct_from_user(kernel, 16, uva(user), 8), 0);
