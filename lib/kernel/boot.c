@@ -143,7 +143,13 @@ static void iommu_down(struct ifs_kernel *kernel)
 
 static int iommufd_up(struct ifs_kernel *kernel)
 {
-	return iommufd_init(&kernel->base);
+	int err = iommufd_init(&kernel->base);
+
+	/* A module that refuses to load leaves a kernel without /dev/iommu, not a dead machine. */
+	if (err != -EOPNOTSUPP)
+		return err;
+	pr_warn("iommufd: module failed to load: not supported");
+	return 0;
 }
 
 static void iommufd_down(struct ifs_kernel *kernel)

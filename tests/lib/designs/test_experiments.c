@@ -284,6 +284,16 @@ static void test_d13_module_reference_is_pinned_while_preserved(void **state)
 }
 
 /* D13, C45: a kernel without live update. v1's module fails to load, the reference's does not. */
+static void test_d13_liveupdate_off_posted_v1_has_no_dev_iommu(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ifs_kernel_shutdown(f->kernel), 0);
+	f->kernel_config.liveupdate = IFS_OFF;
+	fixture_boot(f);
+	assert_int_equal(ifs_open(f->process, "/dev/iommu", O_RDWR), -ENOENT);
+}
+
 static void test_d13_liveupdate_off_reference_keeps_dev_iommu(void **state)
 {
 	struct fixture *f = *state;
@@ -338,6 +348,7 @@ int main(void)
 		REF(test_d12_two_sessions_same_iommufd_is_busy),
 		V1(test_d13_module_posted_v1_is_not_pinned),
 		REF(test_d13_module_reference_is_pinned_while_preserved),
+		V1(test_d13_liveupdate_off_posted_v1_has_no_dev_iommu),
 		REF(test_d13_liveupdate_off_reference_keeps_dev_iommu),
 		REF(test_d14_device_attached_after_preserve_reference_loses_nobody),
 	};
