@@ -23,7 +23,6 @@
 #include "lib/iommu/iommu_core.h"
 #include "lib/iommufd/iommufd.h"
 #include "lib/mm/page_alloc.h"
-#include "lib/mm/user_mem.h"
 #include "lib/vfio/vfio.h"
 #include "sim/iommu_hw.h"
 #include "sim/machine_kernel.h"
@@ -50,19 +49,6 @@ static void page_alloc_down(struct ifs_kernel *kernel)
 {
 	page_alloc_free(kernel->base.page_alloc);
 	kernel->base.page_alloc = NULL;
-}
-
-/* Pins outlive processes: what a restored domain maps is pinned before there is one. */
-static int user_mem_up(struct ifs_kernel *kernel)
-{
-	return user_mem_get(&kernel->base);
-}
-
-static void user_mem_down(struct ifs_kernel *kernel)
-{
-	/* Pins that leaked were reported, with what holds them; a registry in use cannot end. */
-	if (!user_mem_nr_pins(&kernel->base))
-		user_mem_put(&kernel->base);
 }
 
 static int kho_up(struct ifs_kernel *kernel)
@@ -188,7 +174,6 @@ static int memfd_luo_up(struct ifs_kernel *kernel)
 /* A step without an undo is taken down together with the one that made its object. */
 static const struct boot_step boot_steps[] = {
 	{ "the page allocator", page_alloc_up, page_alloc_down },
-	{ "pins and address spaces", user_mem_up, user_mem_down },
 	{ "early KHO", kho_up, kho_down },
 	{ "early LUO", luo_up, luo_down },
 	{ "the file system", fs_up, fs_down },

@@ -49,7 +49,6 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 int kernel_boot(struct ifs_kernel *kernel, const char **failed_step);
 /* Undoes the boot steps that were done, newest first, all but the first @keep of them. */
 #define BOOT_KEEP_PAGES 1u      /* the page allocator */
-#define BOOT_KEEP_PINS 2u       /* and what keeps pins */
 void kernel_unboot(struct ifs_kernel *kernel, unsigned keep);
 
 /* lib/kernel/shutdown.c: reports each block as a leak, drops them, returns how many there were. */

@@ -5,9 +5,6 @@
  *
  * A process may end before the memory it had pinned: the address space is then dead, but its
  * structure stays for as long as a pin or a charge names it (mm_put()).
- *
- * Unlike Linux: a forked process sees the memory files its parent had mapped as memory of its own,
- * because both live at the same host addresses; map them again in the child to have them tracked.
  */
 #include "lib/kernel/syscall.h"
 

@@ -134,9 +134,8 @@ uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
 	kernel_task_enter(&task, kernel, "shutdown");
 	count_after_processes(kernel, &leaks);
 	/* Domains of sessions that nobody claimed hold their pins until the IOMMU core ends. */
-	kernel_unboot(kernel, BOOT_KEEP_PINS);
-	count_pins(kernel, &leaks);
 	kernel_unboot(kernel, BOOT_KEEP_PAGES);
+	count_pins(kernel, &leaks);
 	count_pages(kernel, &leaks);
 	kernel_unboot(kernel, 0);
 	task_leave(&task);

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
 
 static void stop_streams(struct fixture *f)
 {
@@ -44,6 +46,28 @@ static void test_fork_parent_dies_child_goes_on(void **state)
 	fixture_assert_dma_fine(f, 8);
 	vmm_preserve_all(&vmm);
 	assert_int_equal(ifs_close(child, vmm.session), 0);
+}
+
+/* A child would map other memory than the file its parent had mapped before the fork. */
+static void test_fork_child_maps_the_same_file(void **state)
+{
+	struct fixture *f = *state;
+	struct vmm vmm = { .f = f, .process = f->process };
+	struct ifs_process *child;
+	char text[4] = { 0 };
+	char *at = NULL;
+	int fd = vmm_memfd(&vmm, 0x2000);
+
+	assert_int_equal(ifs_mmap(f->process, 0x2000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
+				  (void **)&at), 0);
+	child = ifs_fork(f->process);
+	assert_non_null(child);
+	ifs_exit(f->process);
+	f->process = child;
+	memcpy(at + 0x1000, "abc", 3);
+	assert_int_equal(ifs_pread(child, fd, text, 3, 0x1000), 3);
+	assert_string_equal(text, "abc");
+	assert_int_equal(ifs_munmap(child, at, 0x2000), 0);
 }
 
 /* Ids would differ between two processes that share one open description. */
@@ -169,6 +193,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 		T(test_dup_close_one_context_stays),
 		T(test_fork_parent_dies_child_goes_on),
+		T(test_fork_child_maps_the_same_file),
 		T(test_send_fd_shares_object_ids),
 		T(test_exit_with_everything_open_leaves_nothing),
 		T(test_session_held_by_agent_survives_vmm),
