@@ -72,8 +72,8 @@ struct kho_kexec_metadata {
  *      +----------------+------------+--------+--------+
  *      | u64 first      | u32 pages  | flags  | order  |
  *      +----------------+------------+--------+--------+
- * first: pa of a chain of pages, each holding the next page's pa and up to 511 addresses of blocks of
- * 2^order pages, ended by 0. A chunk that is full is always followed by another, possibly empty.
+ * first: pa of a chain of pages, each holding the next page's pa and up to 511 addresses of blocks
+ * of 2^order pages, ended by 0. A chunk that is full is always followed by another, possibly empty.
  */
 #define KHO_VMALLOC_ALLOC 0x0001
 #define KHO_VMALLOC_HUGE_VMAP 0x0002

@@ -3,12 +3,12 @@
  * Block sets (kernel/liveupdate/kho_block.c).
  *
  * Invariants: nblocks is the length of the list; head_pa is the first block's address or 0; each
- * block's next is the following block's address or 0. The list, not the chain in RAM, is what we walk
- * once a set is made or taken over.
+ * block's next is the following block's address or 0. The list, not the chain in RAM, is what we
+ * walk once a set is made or taken over.
  *
  * Unlike Linux: blocks are named by physical address; a set that is taken over claims its pages at
- * once, so that no page can be part of two chains; and an address that is no preserved page is refused
- * (Linux would follow it), leaving the chain as it is.
+ * once, so that no page can be part of two chains; and an address that is no preserved page is
+ * refused (Linux would follow it), leaving the chain as it is.
  */
 #include "lib/kho/block.h"
 
@@ -37,7 +37,8 @@ void kho_block_set_init(struct kho_block_set *bs, struct kho *kho, u64 entry_siz
 	*bs = (struct kho_block_set){
 		.kho = kho,
 		.entry_size = entry_size,
-		.count_per_block = (KHO_BLOCK_SIZE - sizeof(struct kho_block_header_ser)) / entry_size,
+		.count_per_block =
+			(KHO_BLOCK_SIZE - sizeof(struct kho_block_header_ser)) / entry_size,
 	};
 	INIT_LIST_HEAD(&bs->blocks);
 	WARN_ON_ONCE(!bs->count_per_block);

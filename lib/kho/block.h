@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Block sets: fixed-size records in a chain of preserved pages (lib/abi/kho.h draws a block). LUO keeps
- * sessions and files in them.
+ * Block sets: fixed-size records in a chain of preserved pages (lib/abi/kho.h draws a block). LUO
+ * keeps sessions and files in them.
  *
  * A pointer to an entry is a host pointer into RAM: it lives within one function.
  */
@@ -36,7 +36,10 @@ void kho_block_set_init(struct kho_block_set *bs, struct kho *kho, u64 entry_siz
 /* Room for @count entries in all. -EINVAL (incoming), -ENOSPC, -ENOMEM; nothing changed then. */
 int kho_block_set_grow(struct kho_block_set *bs, u64 count);
 void kho_block_set_shrink(struct kho_block_set *bs, u64 count);
-/* Takes over a chain. -EINVAL: cycle, bad count or address; -ENOSPC: too long; -ENOMEM: as before. */
+/*
+ * Takes over a chain. -EINVAL: cycle, bad count or address; -ENOSPC: too long; -ENOMEM: all is as
+ * before.
+ */
 int kho_block_set_restore(struct kho_block_set *bs, pa_t head_pa);
 /* Gives a set that was taken over back, so that it can be restored again. Cannot fail. */
 void kho_block_set_unrestore(struct kho_block_set *bs);

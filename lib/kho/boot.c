@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Early boot (kho_populate(), kho_memory_init_early(), kho_memory_init()): is there something from a
- * previous kernel, can it be believed, and if so, keep everybody's hands off it.
+ * Early boot (kho_populate(), kho_memory_init_early(), kho_memory_init()): is there something from
+ * a previous kernel, can it be believed, and if so, keep everybody's hands off it.
  *
- * Two steps: everything is read and checked first, then reserved. Reserving can only fail for want of
- * our own memory. Refused input leaves the memory untouched and unreserved: the boot goes on as a cold
- * one, with a sentence that says why.
+ * Two steps: everything is read and checked first, then reserved. Reserving can only fail for want
+ * of our own memory. Refused input leaves the memory untouched and unreserved: the boot goes on as
+ * a cold one, with a sentence that says why.
  *
- * Unlike Linux, which checks the FDT's header, its compatible string and the memory map property only:
- * scratch areas and every node and key of the memory map are checked too. Linux also turns every free
- * 1 GiB block into scratch here; our page allocator needs no such help.
+ * Unlike Linux, which checks the FDT's header, its compatible string and the memory map property
+ * only: scratch areas and every node and key of the memory map are checked too. Linux also turns
+ * every free 1 GiB block into scratch here; our page allocator needs no such help.
  */
 #include "lib/kho/kho_internal.h"
 
@@ -36,7 +36,8 @@ static int populate_fdt(struct kho *kho, const struct machine_boot_params *param
 	int err;
 
 	if (!fdt || !bytes || bytes > PAGE_SIZE)
-		return refuse(reason, "handover FDT is not one page of RAM", params->kho_fdt_pa, bytes);
+		return refuse(reason, "handover FDT is not one page of RAM", params->kho_fdt_pa,
+			      bytes);
 	/* The room behind a short FDT stays zero: libfdt may look at a whole header. */
 	kho->in_fdt = kheap_alloc(&kho->kernel->heap, PAGE_SIZE, "kho incoming FDT");
 	if (!kho->in_fdt)
@@ -53,13 +54,15 @@ static int check_scratch_area(const struct kho *kho, u32 index, char *reason)
 
 	if (!area->size || !IS_ALIGNED(area->addr | area->size, PAGE_SIZE) ||
 	    !phys_mem_ptr(kho->mem, area->addr, area->size))
-		return refuse(reason, "scratch area is not whole pages of RAM", area->addr, area->size);
+		return refuse(reason, "scratch area is not whole pages of RAM", area->addr,
+			      area->size);
 	if (!pages_all_owned(kho->pages, area->addr, area->size >> PAGE_SHIFT, FRAME_FREE))
 		return refuse(reason, "scratch area is not free", area->addr, area->size);
 	for (u32 i = 0; i < index; i++)
 		if (area->addr < kho->scratch[i].addr + kho->scratch[i].size &&
 		    kho->scratch[i].addr < area->addr + area->size)
-			return refuse(reason, "scratch areas overlap", kho->scratch[i].addr, area->addr);
+			return refuse(reason, "scratch areas overlap", kho->scratch[i].addr,
+				      area->addr);
 	return 0;
 }
 
@@ -75,7 +78,8 @@ static int populate_scratch(struct kho *kho, const struct machine_boot_params *p
 			      params->kho_scratch_bytes);
 	array = phys_mem_ptr(kho->mem, params->kho_scratch_pa, bytes);
 	if (!array)
-		return refuse(reason, "scratch array is outside RAM", params->kho_scratch_pa, bytes);
+		return refuse(reason, "scratch array is outside RAM", params->kho_scratch_pa,
+			      bytes);
 	kho->scratch = kheap_alloc(&kho->kernel->heap, bytes, "kho_scratch");
 	if (!kho->scratch)
 		return -ENOMEM;

@@ -7,8 +7,9 @@
  * full page, edited and packed each time. New nodes come before older ones, and so do properties.
  * Numbers inside are in machine byte order and only 4-byte aligned.
  *
- * Unlike Linux: edits are made on a copy, so that a failed one leaves no trace (Linux may leave a new
- * string or a moved block behind); and the incoming tree is checked in full, not only its header.
+ * Unlike Linux: edits are made on a copy, so that a failed one leaves no trace (Linux may leave a
+ * new string or a moved block behind); and the incoming tree is checked in full, not only its
+ * header.
  */
 #include "lib/kho/handover_fdt.h"
 
@@ -53,7 +54,8 @@ int handover_fdt_add(void *page, const char *name, pa_t pa, u64 size)
 	if (node < 0)
 		return node == -FDT_ERR_EXISTS ? -EEXIST : -ENOMEM;
 	err = fdt_setprop(buffer, node, KHO_SUB_TREE_PROP_NAME, &data, sizeof(data));
-	err = err ? err : fdt_setprop(buffer, node, KHO_SUB_TREE_SIZE_PROP_NAME, &size, sizeof(size));
+	if (!err)
+		err = fdt_setprop(buffer, node, KHO_SUB_TREE_SIZE_PROP_NAME, &size, sizeof(size));
 	err = err ? err : fdt_pack(buffer);
 	if (err)
 		return -ENOMEM;

@@ -11,8 +11,8 @@ int handover_fdt_add(void *page, const char *name, pa_t pa, u64 size); /* -EEXIS
 bool handover_fdt_remove(void *page, pa_t pa);          /* the newest node that names @pa */
 
 /*
- * Readers: @fdt is an 8-aligned copy of @bytes bytes. check: -EINVAL with @reason (256 bytes); yields
- * the radix root. All others expect a checked one.
+ * Readers: @fdt is an 8-aligned copy of @bytes bytes. check: -EINVAL with @reason (256 bytes);
+ * yields the radix root. All others expect a checked one.
  */
 int handover_fdt_check(const void *fdt, size_t bytes, pa_t fdt_pa, pa_t *radix_root, char *reason);
 /* -ENOENT; -EINVAL: a property is missing or not 8 bytes, @pa may have been written. */

@@ -23,10 +23,10 @@ struct kho_config {
 };
 
 /*
- * Early boot: validates the incoming FDT (kho_populate), adopts scratch, walks the incoming radix tree
- * and reserves what was preserved. Everything that comes from the previous kernel is checked; a
- * failure means "disabling KHO revival": the boot goes on as a cold one, and @reason (256 bytes) says
- * why ("" if fine or nothing incoming).
+ * Early boot: validates the incoming FDT (kho_populate), adopts scratch, walks the incoming radix
+ * tree and reserves what was preserved. Everything that comes from the previous kernel is checked;
+ * a failure means "disabling KHO revival": the boot goes on as a cold one, and @reason (256 bytes)
+ * says why ("" if fine or nothing incoming).
  */
 int kho_new(struct kernel_base *kernel, const struct kho_config *config, char *reason,
 	    struct kho **out);
@@ -80,8 +80,9 @@ pa_t kho_root_fdt_pa(const struct kho *kho);           /* outgoing */
 pa_t kho_radix_root_pa(const struct kho *kho);         /* outgoing */
 
 /*
- * vmalloc form (section 1.5 of the notes; kho_preserve_vmalloc): the pages of one virtually contiguous
- * area. Here an area is given by its runs of order-0 pages, since the simulator has no vmalloc space.
+ * vmalloc form (section 1.5 of the notes; kho_preserve_vmalloc): the pages of one virtually
+ * contiguous area. Here an area is given by its runs of order-0 pages, since the simulator has no
+ * vmalloc space.
  */
 struct kho_vmalloc;             /* lib/abi/kho.h */
 struct pfn_runs;

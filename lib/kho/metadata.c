@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Sub-tree "kexec-metadata" (kho_in_kexec_metadata(), kho_out_kexec_metadata()): which kernel was here
- * before, and how many kexecs ago the machine was switched on. What cannot be read is ignored.
+ * Sub-tree "kexec-metadata" (kho_in_kexec_metadata(), kho_out_kexec_metadata()): which kernel was
+ * here before, and how many kexecs ago the machine was switched on. What cannot be read is ignored.
  */
 #include "lib/kho/kho_internal.h"
 
@@ -20,7 +20,8 @@ void kho_in_kexec_metadata(struct kho *kho)
 		return;
 	blob = phys_mem_ptr(kho->mem, pa, min(size, sizeof(metadata)));
 	if (!blob || size < sizeof(metadata.version)) {
-		pr_warn("KHO: kexec-metadata blob too small (%llu bytes)", (unsigned long long)size);
+		pr_warn("KHO: kexec-metadata blob too small (%llu bytes)",
+			(unsigned long long)size);
 		return;
 	}
 	memset(&metadata, 0, sizeof(metadata));

@@ -3,12 +3,12 @@
  * Marking memory as preserved (kernel/liveupdate/kexec_handover.c: kho_preserve_folio(),
  * kho_preserve_pages(), kho_alloc_preserve() and their reverses).
  *
- * KHO owns nothing and counts nothing: preserving twice sets the same bit, one unpreserve clears it.
- * Keys of different orders are not compared with each other.
+ * KHO owns nothing and counts nothing: preserving twice sets the same bit, one unpreserve clears
+ * it. Keys of different orders are not compared with each other.
  *
- * Unlike Linux: a failed call leaves no new node in the tree, and a range that is not aligned RAM is
- * refused (-EINVAL, WARN) instead of being recorded. There is one NUMA node, so the greedy split of
- * pages never has to stop at a node's boundary.
+ * Unlike Linux: a failed call leaves no new node in the tree, and a range that is not aligned RAM
+ * is refused (-EINVAL, WARN) instead of being recorded. There is one NUMA node, so the greedy split
+ * of pages never has to stop at a node's boundary.
  */
 #include "lib/kho/kho_internal.h"
 
@@ -196,7 +196,7 @@ u64 kho_nr_preserved_from(struct kho *kho, pa_t pa, u64 nr_pages)
 	pa_t end = pa + (nr_pages << PAGE_SHIFT), at = pa;
 	unsigned order;
 
-	/* Folios of one order follow each other: one lookup of the order, then whole words of keys. */
+	/* Folios of one order follow each other: one lookup, then whole words of keys. */
 	while (at < end && preserved_order(kho, at, max_order, &order)) {
 		u64 first = kho_encode_radix_key(at, order);
 		u64 last = kho_encode_radix_key(end - 1, order);
@@ -216,7 +216,9 @@ int kho_folio_remember(struct kho *kho, pa_t pa, unsigned order)
 {
 	if (!order)
 		return 0;
-	return range_tree_insert(&kho->folios, pa, pa + (PAGE_SIZE << order) - 1, order) ? 0 : -ENOMEM;
+	if (!range_tree_insert(&kho->folios, pa, pa + (PAGE_SIZE << order) - 1, order))
+		return -ENOMEM;
+	return 0;
 }
 
 unsigned kho_folio_order(const struct kho *kho, pa_t pa)

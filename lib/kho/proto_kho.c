@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * KHO for prototypes (include/iommufd-sim/proto/kho.h): Linux's calls, which name no kernel and deal
- * in addresses of the direct map. The kernel is the current task's; a host pointer into RAM stands for
- * the virtual address.
+ * KHO for prototypes (include/iommufd-sim/proto/kho.h): Linux's calls, which name no kernel and
+ * deal in addresses of the direct map. The kernel is the current task's; a host pointer into RAM
+ * stands for the virtual address.
  */
 #define IFS_PROTO_NO_KHO_NAMES
 #include <iommufd-sim/proto/kho.h>

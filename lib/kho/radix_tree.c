@@ -3,11 +3,11 @@
  * The tracker of preserved memory as this kernel writes it (kernel/liveupdate/kexec_handover.c,
  * kho_radix_*). Six levels of pages in RAM: five of tables, one of bitmaps.
  *
- * Invariants: the root exists from init to destroy; a node is never freed before the tree is, except
- * when the change that made it fails. Nodes belong to the kernel and are not preserved.
+ * Invariants: the root exists from init to destroy; a node is never freed before the tree is,
+ * except when the change that made it fails. Nodes belong to the kernel and are not preserved.
  *
- * The tree lies in RAM, where a stray DMA can reach it: a slot that leads out of RAM counts as absent,
- * it is never followed.
+ * The tree lies in RAM, where a stray DMA can reach it: a slot that leads out of RAM counts as
+ * absent, it is never followed.
  */
 #include "lib/kho/radix_tree.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A set of 53-bit keys in pages of RAM, readable by the next kernel (lib/abi/kho.h draws it). Ranges of
- * keys are added, deleted and delivered by whole words; the bytes are those of one key at a time.
+ * A set of 53-bit keys in pages of RAM, readable by the next kernel (lib/abi/kho.h draws it).
+ * Ranges of keys are added, deleted and delivered by whole words; the bytes are those of one key at
+ * a time.
  */
 #ifndef LIB_KHO_RADIX_TREE_H
 #define LIB_KHO_RADIX_TREE_H
@@ -47,21 +48,23 @@ u64 kho_radix_set(struct kho_radix_tree *tree, u64 first, u64 last);   /* how ma
 
 /* Linux's calls, which take the lock. Adding is idempotent; deleting never frees a node. */
 int kho_radix_add_key(struct kho_radix_tree *tree, u64 key);
-u64 kho_radix_del_keys(struct kho_radix_tree *tree, u64 first, u64 last);      /* how many were set */
+/* How many were set. */
+u64 kho_radix_del_keys(struct kho_radix_tree *tree, u64 first, u64 last);
 bool kho_radix_has_key(struct kho_radix_tree *tree, u64 key);
 /* How many keys from @first on are set without a gap, up to @last. */
 u64 kho_radix_nr_set_from(struct kho_radix_tree *tree, u64 first, u64 last);
 
 struct kho_radix_walk_cb {
 	int (*node)(void *ctx, pa_t pa);                /* may be NULL; before its content */
-	int (*run)(void *ctx, u64 first, u64 nr);       /* consecutive keys of one order, ascending */
+	/* Consecutive keys of one order, ascending. */
+	int (*run)(void *ctx, u64 first, u64 nr);
 	void *ctx;
 };
 
 /*
- * Walks a tree that is input: -EINVAL with @reason (256 bytes) if a node lies outside RAM, is not page
- * aligned or appears twice, or a key is out of range. -ENOMEM. The first nonzero result of a callback
- * ends the walk and is returned. Nodes for the bookkeeping come from @pool.
+ * Walks a tree that is input: -EINVAL with @reason (256 bytes) if a node lies outside RAM, is not
+ * page aligned or appears twice, or a key is out of range. -ENOMEM. The first nonzero result of a
+ * callback ends the walk and is returned. Nodes for the bookkeeping come from @pool.
  */
 int kho_radix_walk(struct phys_mem *mem, pa_t root, struct range_pool *pool,
 		   const struct kho_radix_walk_cb *cb, char *reason);

@@ -3,9 +3,9 @@
  * Taking over what the previous kernel preserved (kho_restore_folio(), kho_restore_pages(),
  * kho_restore_free()).
  *
- * Linux tags the first page structure of every preserved block with its order and clears the tag when
- * the block is restored. Here a tree of ranges holds the same: adjacent blocks of one order are one
- * range, and only the first page of a block is a valid name for it.
+ * Linux tags the first page structure of every preserved block with its order and clears the tag
+ * when the block is restored. Here a tree of ranges holds the same: adjacent blocks of one order
+ * are one range, and only the first page of a block is a valid name for it.
  *
  * Unlike Linux: restoring pages whose blocks were saved with another split is refused as a whole;
  * Linux takes what it finds block by block and leaves the rest behind (trap 40).

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Scratch: memory in which no kernel keeps anything that must stay, so that the next one can start in
- * it (kho_reserve_scratch(), kho_scratch_overlap()). It is chosen once, on the first boot, and handed
- * from kernel to kernel.
+ * Scratch: memory in which no kernel keeps anything that must stay, so that the next one can start
+ * in it (kho_reserve_scratch(), kho_scratch_overlap()). It is chosen once, on the first boot, and
+ * handed from kernel to kernel.
  *
  * Unlike Linux: one area instead of one for low memory, one global and one per node; the page
  * allocator never gives scratch to anybody (Linux lends it out as movable memory).
@@ -55,8 +55,8 @@ bool kho_scratch_overlap(const struct kho *kho, pa_t pa, u64 length)
 }
 
 /*
- * kho_fill_kimage(): the array goes to the top of the first scratch area it fits in, 64 KiB aligned,
- * as any segment of the new kernel would.
+ * kho_fill_kimage(): the array goes to the top of the first scratch area it fits in, 64 KiB
+ * aligned, as any segment of the new kernel would.
  */
 void kho_fill_boot_params(struct kho *kho, struct machine_boot_params *out)
 {

@@ -3,8 +3,8 @@
  * The vmalloc form (kho_preserve_vmalloc(), kho_restore_vmalloc()): the pages of one virtually
  * contiguous area, listed in a chain of chunk pages (lib/abi/kho.h draws it).
  *
- * Written as Linux writes it: order 0, flags VM_ALLOC, and a new chunk as soon as one is full, even if
- * nothing follows (trap 42). Pages travel as runs, so that a large array costs its chunks only.
+ * Written as Linux writes it: order 0, flags VM_ALLOC, and a new chunk as soon as one is full, even
+ * if nothing follows (trap 42). Pages travel as runs, so that a large array costs its chunks only.
  *
  * Unlike Linux: the chain is checked as a whole before anything is claimed (RAM, preserved, no page
  * twice, the counts agree), so that a refused one has no effect; Linux leaks what it had restored.

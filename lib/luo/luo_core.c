@@ -2,10 +2,10 @@
 /*
  * The Live Update Orchestrator's boot and reboot (kernel/liveupdate/luo_core.c).
  *
- * Early in the boot what the previous kernel left is found and its chain of sessions taken over, even
- * with liveupdate=off; that is the point at which Linux panics if it does not like what it sees. Late
- * in the boot comes the outgoing state: struct luo_ser and the FLB page, both preserved, and the name
- * "LUO" in KHO's tree.
+ * Early in the boot what the previous kernel left is found and its chain of sessions taken over,
+ * even with liveupdate=off; that is the point at which Linux panics if it does not like what it
+ * sees. Late in the boot comes the outgoing state: struct luo_ser and the FLB page, both preserved,
+ * and the name "LUO" in KHO's tree.
  */
 #include <stdio.h>
 

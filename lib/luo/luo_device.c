@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * /dev/liveupdate (kernel/liveupdate/luo_core.c). One open description at a time. The first open after
- * boot deserializes what the previous kernel handed over; if that fails, every open of this boot fails
- * with -EIO (but for want of memory: luo_serialize.c).
+ * /dev/liveupdate (kernel/liveupdate/luo_core.c). One open description at a time. The first open
+ * after boot deserializes what the previous kernel handed over; if that fails, every open of this
+ * boot fails with -EIO (but for want of memory: luo_serialize.c).
  */
 #include <fcntl.h>
 
@@ -49,8 +49,8 @@ static const struct {
 } luo_ioctl_ops[] = {
 	{ { sizeof(struct liveupdate_ioctl_create_session), 72, LIVEUPDATE_IOCTL_CREATE_SESSION },
 	  luo_session_create },
-	{ { sizeof(struct liveupdate_ioctl_retrieve_session), 72, LIVEUPDATE_IOCTL_RETRIEVE_SESSION },
-	  luo_session_retrieve },
+	{ { sizeof(struct liveupdate_ioctl_retrieve_session), 72,
+	    LIVEUPDATE_IOCTL_RETRIEVE_SESSION }, luo_session_retrieve },
 };
 
 static long luo_ioctl(struct file *file, unsigned cmd, uva_t arg)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The files of one session while a kernel runs (kernel/liveupdate/luo_file.c): preserve and unpreserve
- * before the kexec, retrieve and finish after it. Orders that callers can observe are Linux's:
- * unpreserve and finish run last to first, can_finish first to last.
+ * The files of one session while a kernel runs (kernel/liveupdate/luo_file.c): preserve and
+ * unpreserve before the kexec, retrieve and finish after it. Orders that callers can observe are
+ * Linux's: unpreserve and finish run last to first, can_finish first to last.
  *
- * A file is in the map of preserved files, by its handler's id, from preserve to unpreserve and from
- * retrieve to finish: that is what keeps it from being preserved twice, in whatever session.
+ * A file is in the map of preserved files, by its handler's id, from preserve to unpreserve and
+ * from retrieve to finish: that is what keeps it from being preserved twice, in whatever session.
  *
  * args->session is set for every callback (patch 3 of the preservation series).
  *
- * Unlike Linux: the class of a luo_file's mutex is its handler, so that one file may be retrieved from
- * within another's retrieve; and a file that asks for itself there gets -EDEADLK instead of hanging.
+ * Unlike Linux: the class of a luo_file's mutex is its handler, so that one file may be retrieved
+ * from within another's retrieve; and a file that asks for itself there gets -EDEADLK instead of
+ * hanging.
  */
 #include <iommufd-sim/proto/design.h>
 
@@ -76,7 +77,9 @@ void luo_file_args(struct liveupdate_session *session, const struct luo_file *fi
 static int preserve_with(struct liveupdate_session *session, struct luo_handler *handler,
 			 struct file *file, u64 token)
 {
-	struct liveupdate_file_op_args args = { .handler = handler->fh, .session = session, .file = file };
+	struct liveupdate_file_op_args args = {
+		.handler = handler->fh, .session = session, .file = file,
+	};
 	struct luo *luo = session->luo;
 	u64 id = luo_get_id(handler, file);
 	struct luo_file *luo_file;
@@ -187,6 +190,7 @@ static void tell_design(struct liveupdate_session *session, const struct luo_fil
 static int retrieve_locked(struct liveupdate_session *session, struct luo_file *luo_file)
 {
 	const struct luo_handler *handler = luo_file->handler;
+	struct luo *luo = session->luo;
 	struct liveupdate_file_op_args args = {
 		.handler = handler->fh,
 		.session = session,
@@ -198,11 +202,13 @@ static int retrieve_locked(struct liveupdate_session *session, struct luo_file *
 		return min(luo_file->retrieve_status, 0);
 	err = handler->fh->ops->retrieve(&args);
 	if (err) {
-		luo_file->retrieve_status = err;
+		/* Trap 16: Linux keeps any errno. What was meant: memory may be there next time. */
+		if (luo->exact || err != -ENOMEM)
+			luo_file->retrieve_status = err;
 		return err;
 	}
 	luo_file->file = args.file;
-	WARN_ON(xa_insert(&session->luo->preserved_files, luo_get_id(handler, args.file), args.file,
+	WARN_ON(xa_insert(&luo->preserved_files, luo_get_id(handler, args.file), args.file,
 			  GFP_KERNEL));
 	luo_file->retrieve_status = 1;
 	tell_design(session, luo_file);

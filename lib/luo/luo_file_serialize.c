@@ -3,7 +3,8 @@
  * The files of one session to and from blocks of struct luo_file_ser (kernel/liveupdate/luo_file.c:
  * luo_file_freeze(), luo_file_unfreeze(), luo_file_deserialize()).
  *
- * Freezing runs first to last, and so does unfreezing; the file whose freeze failed gets no unfreeze.
+ * Freezing runs first to last, and so does unfreezing; the file whose freeze failed gets no
+ * unfreeze.
  */
 #include "lib/luo/luo_internal.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * FLBs, file-lifecycle-bound objects (kernel/liveupdate/luo_flb.c): state that many preserved files
- * share, such as an IOMMU. It is preserved with the first file that depends on it and unpreserved with
- * the last; in the next kernel it is retrieved when first asked for and finished with the last file.
+ * share, such as an IOMMU. It is preserved with the first file that depends on it and unpreserved
+ * with the last; in the next kernel it is retrieved when first asked for and finished with the last
+ * file.
  *
  *     outgoing: count = files + get_outgoing() references; handed over as it is
  *     incoming: count starts as what was handed over, but only when somebody retrieves (trap 28: if
- *               nobody does before the last file is finished, the count underflows and the object is
- *               never finished). exact = false retrieves in time.
+ *               nobody does before the last file is finished, the count underflows and the object
+ *               is never finished). exact = false retrieves in time.
  *
  * Unlike Linux: counts that cannot be true (0, or above INT_MAX) are refused with -EINVAL.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * The page of FLB records (kernel/liveupdate/luo_flb.c: luo_flb_setup_outgoing(),
- * luo_flb_setup_incoming(), luo_flb_serialize()). One page, 63 records, written at reboot; the previous
- * kernel's page is never given back.
+ * luo_flb_setup_incoming(), luo_flb_serialize()). One page, 63 records, written at reboot; the
+ * previous kernel's page is never given back.
  *
  * Unlike Linux: the incoming page is checked (preserved, one page, no more than 63 records).
  */
@@ -36,8 +36,9 @@ int luo_flb_setup_incoming(struct luo *luo, pa_t flbs_pa, char *reason)
 	}
 	header = phys_mem_ptr(luo->kernel->mem, flbs_pa, PAGE_SIZE);
 	if (header->pgcnt != LUO_FLB_PGCNT || header->count > LUO_FLB_MAX) {
-		snprintf(reason, LUO_REASON_BYTES, "the FLB page 0x%llx claims %llu pages, %llu records",
-			 at, (unsigned long long)header->pgcnt, (unsigned long long)header->count);
+		snprintf(reason, LUO_REASON_BYTES,
+			 "the FLB page 0x%llx claims %llu pages, %llu records", at,
+			 (unsigned long long)header->pgcnt, (unsigned long long)header->count);
 		return -EINVAL;
 	}
 	luo->flbs_in_pa = flbs_pa;
@@ -46,7 +47,8 @@ int luo_flb_setup_incoming(struct luo *luo, pa_t flbs_pa, char *reason)
 
 void luo_flb_serialize(struct luo *luo)
 {
-	struct luo_flb_header_ser *header = phys_mem_ptr(luo->kernel->mem, luo->flbs_out_pa, PAGE_SIZE);
+	struct luo_flb_header_ser *header =
+		phys_mem_ptr(luo->kernel->mem, luo->flbs_out_pa, PAGE_SIZE);
 	struct luo_flb_ser *ser = (struct luo_flb_ser *)(header + 1);
 	const struct luo_flb_record *record;
 	u64 i = 0;

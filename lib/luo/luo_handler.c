@@ -3,13 +3,14 @@
  * File handlers (kernel/liveupdate/luo_file.c: liveupdate_register_file_handler()). The order of
  * registration is the order in which they are asked whether a file is theirs.
  *
- * Handlers are constant objects, so what Linux keeps inside them is kept in a record. As the lists in
- * Linux's structure do, the record outlives the registration for as long as a file names it; a handler
- * that is registered again then gets the same record with an empty list of FLBs.
+ * Handlers are constant objects, so what Linux keeps inside them is kept in a record. As the lists
+ * in Linux's structure do, the record outlives the registration for as long as a file names it; a
+ * handler that is registered again then gets the same record with an empty list of FLBs.
  */
 #include "lib/luo/luo_internal.h"
 
-static struct luo_handler *find_record(struct list_head *list, const struct liveupdate_file_handler *fh)
+static struct luo_handler *find_record(struct list_head *list,
+				       const struct liveupdate_file_handler *fh)
 {
 	struct luo_handler *it;
 
@@ -127,7 +128,8 @@ int ifs_liveupdate_register_file_handler(const struct liveupdate_file_handler *f
 
 	if (!liveupdate_enabled())
 		return -EOPNOTSUPP;
-	if (!ops->preserve || !ops->unpreserve || !ops->retrieve || !ops->finish || !ops->can_preserve)
+	if (!ops->preserve || !ops->unpreserve || !ops->retrieve || !ops->finish ||
+	    !ops->can_preserve)
 		return -EINVAL;
 	down_write(&luo->register_rwlock);
 	err = register_locked(luo, fh);

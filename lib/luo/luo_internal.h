@@ -2,8 +2,8 @@
 /*
  * What the files of lib/luo share (kernel/liveupdate/luo_internal.h).
  *
- * Locks, outermost first (Linux's): serialize_rwsem, the list's rwsem, session mutex, luo_file mutex,
- * register_rwlock (read), the FLB's mutexes.
+ * Locks, outermost first (Linux's): serialize_rwsem, the list's rwsem, session mutex, luo_file
+ * mutex, register_rwlock (read), the FLB's mutexes.
  */
 #ifndef LIB_LUO_LUO_INTERNAL_H
 #define LIB_LUO_LUO_INTERNAL_H

@@ -7,8 +7,9 @@
  * freeze undoes what was done, sessions backwards, files within a session forwards, and the system
  * goes on. Reading happens once, at the first open of the device; its result is kept for the boot.
  *
- * Unlike Linux: a name that is empty or not terminated is refused (-EINVAL); Linux would cut it. And
- * want of memory is not remembered: that open fails with -EIO too, but the next one tries again.
+ * Unlike Linux: a name that is empty or not terminated is refused (-EINVAL); Linux would cut it.
+ * And want of memory is not remembered: that open fails with -EIO too, but the next one tries
+ * again.
  */
 #include "lib/luo/luo_internal.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * Sessions (kernel/liveupdate/luo_session.c): named sets of files. Outgoing ones are made by this
- * kernel's processes, incoming ones came from the previous kernel; the two lists know nothing of each
- * other, so a name may be in both.
+ * kernel's processes, incoming ones came from the previous kernel; the two lists know nothing of
+ * each other, so a name may be in both.
  *
  *     outgoing: CREATE -> open -> last close: everything unpreserved, gone
  *     incoming: first open of the device -> RETRIEVE (once) -> FINISH -> last close: gone
  *               last close without FINISH finishes; if a file refuses, the session stays for ever
  *
- * Unlike Linux, where after a committed kexec every caller hangs on the rwsem that is never released:
- * a task may not end with a lock held here, so a flag stands for it and callers get -EIO.
+ * Unlike Linux, where after a committed kexec every caller hangs on the rwsem that is never
+ * released: a task may not end with a lock held here, so a flag stands for it and callers get -EIO.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,7 +41,8 @@ void luo_serialize_leave(struct luo *luo)
 
 struct liveupdate_session *luo_session_alloc(struct luo *luo, const char *name)
 {
-	struct liveupdate_session *session = kheap_new(&luo->kernel->heap, struct liveupdate_session);
+	struct liveupdate_session *session =
+		kheap_new(&luo->kernel->heap, struct liveupdate_session);
 
 	if (!session)
 		return NULL;

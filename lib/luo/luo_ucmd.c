@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * How LUO reads and answers an ioctl (luo_ioctl(), luo_session_ioctl(), luo_ucmd_respond()). The order
- * of checks is ABI: the size is fetched before the full command number is looked at, so a wrong number
- * with a bad pointer is -EFAULT (trap 3).
+ * How LUO reads and answers an ioctl (luo_ioctl(), luo_session_ioctl(), luo_ucmd_respond()). The
+ * order of checks is ABI: the size is fetched before the full command number is looked at, so a
+ * wrong number with a bad pointer is -EFAULT (trap 3).
  */
 #include "lib/luo/luo_internal.h"
 
@@ -27,5 +27,7 @@ int luo_ucmd_fetch(struct luo_ucmd *ucmd, const struct luo_ucmd_op *op, void *cm
 
 int luo_ucmd_respond(const struct luo_ucmd *ucmd, size_t kernel_cmd_size)
 {
-	return copy_to_user(ucmd->ubuffer, ucmd->cmd, min((size_t)ucmd->user_size, kernel_cmd_size));
+	size_t size = min((size_t)ucmd->user_size, kernel_cmd_size);
+
+	return copy_to_user(ucmd->ubuffer, ucmd->cmd, size);
 }

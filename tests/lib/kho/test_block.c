@@ -282,7 +282,8 @@ static void test_restore_every_allocation_may_fail(void **state)
 	kho_block_set_destroy(&bs);
 }
 
-#define KHO_TEST(name) cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
+#define KHO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
 
 int main(void)
 {

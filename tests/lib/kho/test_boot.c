@@ -216,22 +216,24 @@ static void test_new_every_allocation_may_fail_and_retry_works(void **state)
 static void test_init_every_allocation_may_fail_and_disables(void **state)
 {
 	struct kho_fixture *fix = *state;
+	struct kernel_base *kernel = fix->base->kernel;
 	int err = -ENOMEM;
 
 	for (u64 nth = 1; err; nth++) {
 		kho_free(fix->kho);
-		assert_int_equal(kho_new(fix->base->kernel, &fix->config, fix->reason, &fix->kho), 0);
+		assert_int_equal(kho_new(kernel, &fix->config, fix->reason, &fix->kho), 0);
 		base_fixture_fail_nth(fix->base, nth, false);
 		err = kho_init(fix->kho);
 		base_fixture_fail_nth(fix->base, 0, false);
 		assert_int_equal(kho_enabled(fix->kho), !err);
-		assert_int_equal(pages_count(fix->base->kernel->page_alloc, FRAME_SCRATCH), err ? 0 : 1024);
+		assert_int_equal(pages_count(kernel->page_alloc, FRAME_SCRATCH), err ? 0 : 1024);
 		if (err)
-			assert_int_equal(pages_count(fix->base->kernel->page_alloc, FRAME_KERNEL), 1);
+			assert_int_equal(pages_count(kernel->page_alloc, FRAME_KERNEL), 1);
 	}
 }
 
-#define KHO_TEST(name) cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
+#define KHO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
 
 int main(void)
 {

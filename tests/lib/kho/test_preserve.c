@@ -274,7 +274,8 @@ static void test_subtrees_cross_and_go(void **state)
 	assert_int_equal(size, 22);
 }
 
-#define KHO_TEST(name) cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
+#define KHO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
 
 int main(void)
 {

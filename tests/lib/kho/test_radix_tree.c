@@ -37,6 +37,14 @@ static void tree_new(struct kho_fixture *fix, struct kho_radix_tree *tree)
 	assert_int_equal(kho_radix_init_tree(tree, fix->base->kernel), 0);
 }
 
+/* The table four levels down. */
+static u64 *follow(struct kho_fixture *fix, pa_t node, const u64 index[4])
+{
+	for (unsigned i = 0; i < 4; i++)
+		node = kho_fixture_words(fix, node)[index[i]];
+	return kho_fixture_words(fix, node);
+}
+
 /* The next kernel would read zeros where we think we set bits. */
 static void test_add_key_sets_the_golden_path(void **state)
 {
@@ -47,16 +55,14 @@ static void test_add_key_sets_the_golden_path(void **state)
 	tree_new(fix, &tree);
 	/* 0x100000000, order 0: indices 2,0,0,0,32, leaf bit 0. */
 	assert_int_equal(kho_radix_add_key(&tree, 0x10000000100000), 0);
-	leaf = kho_fixture_words(fix, kho_fixture_words(fix, kho_fixture_words(fix, kho_fixture_words(
-		fix, kho_fixture_words(fix, tree.root)[2])[0])[0])[0]);
+	leaf = follow(fix, tree.root, (u64[]){ 2, 0, 0, 0 });
 	assert_int_equal(kho_fixture_words(fix, leaf[32])[0], 1);
 	/* 0x71d000: leaf bit 1821 of the first bitmap beside it. */
 	assert_int_equal(kho_radix_add_key(&tree, 0x1000000000071d), 0);
 	assert_int_equal(kho_fixture_words(fix, leaf[0])[1821 / 64], 1ull << 1821 % 64);
 	/* 0xc0000000, order 18: indices 0,0,2,0,0, bit 3. */
 	assert_int_equal(kho_radix_add_key(&tree, 0x400000003), 0);
-	leaf = kho_fixture_words(fix, kho_fixture_words(fix, kho_fixture_words(fix, kho_fixture_words(
-		fix, kho_fixture_words(fix, tree.root)[0])[0])[2])[0]);
+	leaf = follow(fix, tree.root, (u64[]){ 0, 0, 2, 0 });
 	assert_int_equal(kho_fixture_words(fix, leaf[0])[0], 8);
 	kho_radix_destroy_tree(&tree);
 }
@@ -65,7 +71,8 @@ static void test_add_key_sets_the_golden_path(void **state)
 static void test_add_twice_delete_once_clears(void **state)
 {
 	struct kho_fixture *fix = *state;
-	u64 kernel_pages = pages_count(fix->base->kernel->page_alloc, FRAME_KERNEL);
+	struct page_alloc *pages = fix->base->kernel->page_alloc;
+	u64 kernel_pages = pages_count(pages, FRAME_KERNEL);
 	struct kho_radix_tree tree;
 
 	tree_new(fix, &tree);
@@ -76,9 +83,9 @@ static void test_add_twice_delete_once_clears(void **state)
 	assert_false(kho_radix_has_key(&tree, 77));
 	assert_int_equal(kho_radix_del_keys(&tree, 77, 77), 0);
 	/* Root and five nodes stay until the tree goes. */
-	assert_int_equal(pages_count(fix->base->kernel->page_alloc, FRAME_KERNEL), kernel_pages + 6);
+	assert_int_equal(pages_count(pages, FRAME_KERNEL), kernel_pages + 6);
 	kho_radix_destroy_tree(&tree);
-	assert_int_equal(pages_count(fix->base->kernel->page_alloc, FRAME_KERNEL), kernel_pages);
+	assert_int_equal(pages_count(pages, FRAME_KERNEL), kernel_pages);
 }
 
 static void test_add_key_beyond_53_bits_is_erange(void **state)
@@ -97,9 +104,9 @@ static void test_reserve_out_of_memory_frees_what_it_made(void **state)
 {
 	struct kho_fixture *fix = *state;
 	struct page_alloc *pages = fix->base->kernel->page_alloc;
+	u64 first = 1ull << 52, last = first + 100 * 32768 - 1, before;
 	struct kho_radix_tree tree;
 	struct kho_radix_txn txn;
-	u64 before;
 
 	tree_new(fix, &tree);
 	before = pages_count(pages, FRAME_KERNEL);
@@ -108,8 +115,7 @@ static void test_reserve_out_of_memory_frees_what_it_made(void **state)
 		mutex_lock(&tree.lock);
 		base_fixture_fail_nth(fix->base, nth, false);
 		/* 100 bitmaps: inline slots do not suffice. */
-		assert_int_equal(kho_radix_reserve(&tree, 1ull << 52, (1ull << 52) + 100 * 32768 - 1,
-						   &txn), -ENOMEM);
+		assert_int_equal(kho_radix_reserve(&tree, first, last, &txn), -ENOMEM);
 		base_fixture_fail_nth(fix->base, 0, false);
 		kho_radix_txn_abort(&tree, &txn);
 		mutex_unlock(&tree.lock);
@@ -143,7 +149,8 @@ static void test_set_range_same_bytes_as_single_keys(void **state)
 		kho_radix_txn_commit(&bulk, &txn);
 		mutex_unlock(&bulk.lock);
 		for (u64 key = base; key <= last + 64; key++)
-			assert_int_equal(kho_radix_has_key(&one, key), kho_radix_has_key(&bulk, key));
+			assert_int_equal(kho_radix_has_key(&one, key),
+					 kho_radix_has_key(&bulk, key));
 		assert_int_equal(kho_radix_del_keys(&bulk, first, last), last - first + 1);
 		kho_radix_destroy_tree(&one);
 		kho_radix_destroy_tree(&bulk);
@@ -234,7 +241,7 @@ static void test_walk_delivers_runs_largest_order_first(void **state)
 	assert_int_equal(w.log.nr[1], 69001);
 	assert_int_equal(w.log.first[2], 0x10000000011172);
 	assert_int_equal(w.log.nr[2], 1);
-	/* Root; order 0: four levels, three bitmaps; order 9: four levels and one bitmap, less root. */
+	/* Root; order 0: four tables, three bitmaps; order 9: four tables, one bitmap. */
 	assert_int_equal(w.log.nr_nodes, 1 + 4 + 3 + 4 + 1);
 	kho_radix_destroy_tree(&tree);
 }
@@ -308,7 +315,8 @@ static void test_walk_damaged_tree_is_refused(void **state)
 	kho_radix_destroy_tree(&tree);
 }
 
-#define KHO_TEST(name) cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
+#define KHO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
 
 int main(void)
 {

@@ -48,7 +48,9 @@ static void test_preserve_one_page_golden_bytes(void **state)
 static void test_preserve_511_pages_has_a_trailing_empty_chunk(void **state)
 {
 	struct kho_fixture *fix = *state;
-	static const u64 cases[][2] = { { 510, 1 }, { 511, 2 }, { 512, 2 }, { 1022, 3 }, { 1023, 3 } };
+	static const u64 cases[][2] = {
+		{ 510, 1 }, { 511, 2 }, { 512, 2 }, { 1022, 3 }, { 1023, 3 },
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct pfn_runs runs = { 0 };
@@ -205,7 +207,8 @@ static void test_restore_damaged_list_is_refused_without_effect(void **state)
 	runs_free(fix, &back);
 }
 
-#define KHO_TEST(name) cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
+#define KHO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kho_fixture_setup, kho_fixture_teardown)
 
 int main(void)
 {

@@ -11,7 +11,8 @@ static void note(const char *what, char letter)
 {
 	size_t used = strlen(script.log);
 
-	snprintf(script.log + used, sizeof(script.log) - used, "%s%s(%c)", used ? " " : "", what, letter);
+	snprintf(script.log + used, sizeof(script.log) - used, "%s%s(%c)", used ? " " : "", what,
+		 letter);
 }
 
 static int scripted(int err, char letter)
@@ -113,7 +114,8 @@ static void thing_finish(struct liveupdate_file_op_args *args)
 {
 	char status[32];
 
-	snprintf(status, sizeof(status), "finish:%d%s", args->retrieve_status, args->file ? "" : "-");
+	snprintf(status, sizeof(status), "finish:%d%s", args->retrieve_status,
+		 args->file ? "" : "-");
 	note(status, letter_of(args));
 }
 
@@ -240,11 +242,12 @@ static int install(struct luo_fixture *fix, struct file *file)
 
 int thing_open(struct luo_fixture *fix, char letter)
 {
-	const struct file_operations *fops = letter >= 'A' && letter <= 'Z' ? &thing2_fops : &thing_fops;
+	bool second = letter >= 'A' && letter <= 'Z';
+	const struct file_operations *fops = second ? &thing2_fops : &thing_fops;
+	void *data = (void *)(uintptr_t)(u8)letter;
 	struct file *file;
 
-	assert_int_equal(ifs_anon_inode_getfile("thing", fops, (void *)(uintptr_t)(u8)letter, O_RDWR,
-						&file), 0);
+	assert_int_equal(ifs_anon_inode_getfile("thing", fops, data, O_RDWR, &file), 0);
 	return install(fix, file);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A kernel with KHO and LUO, a process that uses /dev/liveupdate, and a kind of file ("thing") whose
- * handler writes down every call. Each thing has a letter; serialized data is the letter's code.
+ * A kernel with KHO and LUO, a process that uses /dev/liveupdate, and a kind of file ("thing")
+ * whose handler writes down every call. Each thing has a letter; serialized data is the letter's
+ * code.
  */
 #ifndef TESTS_LIB_LUO_LUO_FIXTURE_H
 #define TESTS_LIB_LUO_LUO_FIXTURE_H

@@ -61,7 +61,8 @@ static void test_register_flb_errno(void **state)
 	for (int i = 0; i < 63; i++) {
 		memcpy(&many[i], &flb_two, sizeof(same));
 		snprintf(many[i].compatible, sizeof(many[i].compatible), "many-%d", i);
-		assert_int_equal(liveupdate_register_flb(&thing_handler, &many[i]), i < 62 ? 0 : -ENOSPC);
+		assert_int_equal(liveupdate_register_flb(&thing_handler, &many[i]),
+				 i < 62 ? 0 : -ENOSPC);
 	}
 	/* Another handler may share what is there. */
 	assert_int_equal(liveupdate_register_file_handler(&thing2_handler), 0);
@@ -80,7 +81,8 @@ static void test_register_flb_errno(void **state)
 static void test_outgoing_counts(void **state)
 {
 	struct luo_fixture *fix = *state;
-	int dev = dev_open(fix), s = session_create(fix, dev, "s"), t = session_create(fix, dev, "t");
+	int dev = dev_open(fix), s = session_create(fix, dev, "s");
+	int t = session_create(fix, dev, "t");
 	void *obj = NULL;
 
 	assert_int_equal(liveupdate_flb_get_outgoing(&flb_one, &obj), -ENOENT);
@@ -110,7 +112,8 @@ static void test_outgoing_failure_puts_the_earlier_ones(void **state)
 	script.flb_preserve_err = 0;
 	script.preserve_err = -EIO;
 	assert_int_equal(session_preserve(fix, s, thing_open(fix, 'a'), 1), -EIO);
-	assert_log("flb_preserve(1) flb_preserve(2) preserve(a) flb_unpreserve(2) flb_unpreserve(1)");
+	assert_log("flb_preserve(1) flb_preserve(2) preserve(a) "
+		   "flb_unpreserve(2) flb_unpreserve(1)");
 	assert_int_equal(ifs_module_refcount(&flb_module), 0);
 	assert_int_equal(ifs_module_refcount(&thing_module), 0);
 }
@@ -145,7 +148,8 @@ static void test_serialized_records(void **state)
 
 static void hand_over_two_files(struct luo_fixture *fix)
 {
-	int dev = dev_open(fix), s = session_create(fix, dev, "s"), t = session_create(fix, dev, "t");
+	int dev = dev_open(fix), s = session_create(fix, dev, "s");
+	int t = session_create(fix, dev, "t");
 
 	session_preserve(fix, s, thing_open(fix, 'a'), 1);
 	session_preserve(fix, t, thing_open(fix, 'b'), 2);
@@ -260,7 +264,8 @@ static void test_module_references(void **state)
 	assert_int_equal(ifs_module_refcount(&m), 0);
 }
 
-#define LUO_TEST(name) cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
+#define LUO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
 #define FLB_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, luo_fixture_setup_flbs, luo_fixture_teardown)
 

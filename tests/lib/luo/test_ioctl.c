@@ -62,7 +62,8 @@ static void test_device_dispatch_errno_order(void **state)
 
 static void test_create_names(void **state)
 {
-	static const char x64[] = "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX";
+	static const char x64[] = "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"
+				  "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX";
 	struct luo_fixture *fix = *state;
 	struct liveupdate_session_get_name get = { .size = 72 };
 	char name[64];
@@ -124,8 +125,9 @@ static void test_create_reply_fault_undoes(void **state)
 
 	/* Read-only memory: the request can be read, the reply not written. */
 	static const struct liveupdate_ioctl_create_session arg = { .size = 72, .name = "ro" };
+	void *read_only = (void *)&arg;
 
-	assert_int_equal(fd_ioctl(fix, dev, LIVEUPDATE_IOCTL_CREATE_SESSION, (void *)&arg), -EFAULT);
+	assert_int_equal(fd_ioctl(fix, dev, LIVEUPDATE_IOCTL_CREATE_SESSION, read_only), -EFAULT);
 	luo_counts(fix->luo, &sessions, &files);
 	assert_int_equal(sessions, 0);
 	assert_int_equal(files_get_unused_fd(fix->kho->base->files, 0), dev + 1);
@@ -155,7 +157,8 @@ static void test_session_dispatch_errno_order(void **state)
 static void test_preserve_errno_order(void **state)
 {
 	struct luo_fixture *fix = *state;
-	int dev = dev_open(fix), s = session_create(fix, dev, "s"), t = session_create(fix, dev, "t");
+	int dev = dev_open(fix), s = session_create(fix, dev, "s");
+	int t = session_create(fix, dev, "t");
 	int a = thing_open(fix, 'a'), b = thing_open(fix, 'b'), c = thing_open(fix, 'C');
 
 	assert_int_equal(session_preserve(fix, s, a, 7), 0);
@@ -166,7 +169,7 @@ static void test_preserve_errno_order(void **state)
 	assert_int_equal(session_preserve(fix, s, s, 8), -ENOENT);
 	assert_int_equal(session_preserve(fix, s, c, 8), -ENOENT);
 	assert_int_equal(session_preserve(fix, s, a, 8), -EBUSY);
-	assert_int_equal(session_preserve(fix, t, a, 7), -EBUSY);       /* all sessions share the map */
+	assert_int_equal(session_preserve(fix, t, a, 7), -EBUSY);       /* one map for all */
 	script.preserve_err = -EOPNOTSUPP;
 	assert_int_equal(session_preserve(fix, s, b, 8), -EOPNOTSUPP);
 	script.preserve_err = 0;
@@ -179,7 +182,8 @@ static void test_preserve_errno_order(void **state)
 static void test_preserve_any_token_per_session(void **state)
 {
 	struct luo_fixture *fix = *state;
-	int dev = dev_open(fix), s = session_create(fix, dev, "s"), t = session_create(fix, dev, "t");
+	int dev = dev_open(fix), s = session_create(fix, dev, "s");
+	int t = session_create(fix, dev, "t");
 
 	assert_int_equal(session_preserve(fix, s, thing_open(fix, 'a'), 0), 0);
 	assert_int_equal(session_preserve(fix, s, thing_open(fix, 'b'), ~0ull), 0);
@@ -191,7 +195,9 @@ static void test_preserve_reply_fault_keeps_the_file(void **state)
 {
 	struct luo_fixture *fix = *state;
 	int dev = dev_open(fix), s = session_create(fix, dev, "s"), a = thing_open(fix, 'a');
-	static const struct liveupdate_session_preserve_fd arg = { .size = 16, .fd = 2, .token = 5 };
+	static const struct liveupdate_session_preserve_fd arg = {
+		.size = 16, .fd = 2, .token = 5,
+	};
 	u64 sessions, files;
 
 	assert_int_equal(a, 2);
@@ -245,7 +251,8 @@ static void test_create_every_allocation_may_fail(void **state)
 	assert_int_equal(fd, dev + 1);
 }
 
-#define LUO_TEST(name) cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
+#define LUO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
 
 int main(void)
 {

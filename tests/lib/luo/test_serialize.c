@@ -115,7 +115,8 @@ static void test_files_fill_blocks(void **state)
 static void test_freeze_failure_undoes_in_order(void **state)
 {
 	struct luo_fixture *fix = *state;
-	int dev = dev_open(fix), s = session_create(fix, dev, "s"), t = session_create(fix, dev, "t");
+	int dev = dev_open(fix), s = session_create(fix, dev, "s");
+	int t = session_create(fix, dev, "t");
 	int u = session_create(fix, dev, "u");
 	pa_t ser_pa = luo_ser_pa(fix);
 
@@ -227,12 +228,13 @@ static void test_boot_luo_blob_too_small_or_lost_is_fatal(void **state)
 	struct luo_fixture *fix = *state;
 	struct handed handed;
 	struct kho *kho;
+	pa_t pa;
 
 	hand_over(fix, &handed);
 	kho = fix->kho->kho;
-	kho_remove_subtree(kho, luo_ser_pa(fix));
-	assert_int_equal(kho_add_subtree(kho, "LUO", phys_mem_pa(fix->kho->base->kernel->mem, handed.ser),
-					 31), 0);
+	pa = luo_ser_pa(fix);
+	kho_remove_subtree(kho, pa);
+	assert_int_equal(kho_add_subtree(kho, "LUO", pa, 31), 0);
 	boot_is_fatal(fix, &handed, "LUO state is too small (31 < 32)");
 	hand_over(fix, &handed);
 	kho = fix->kho->kho;
@@ -286,7 +288,7 @@ static void test_open_damaged_session_is_eio(void **state)
 	handed.sessions[1] = 2;
 	open_is_eio(fix, &handed, 2);
 	hand_over(fix, &handed);
-	memcpy(&handed.sessions[12], &handed.sessions[2], 80);  /* another, with the first one's files */
+	memcpy(&handed.sessions[12], &handed.sessions[2], 80);  /* another one, same files */
 	((char *)&handed.sessions[12])[0] = 't';
 	handed.sessions[1] = 2;
 	open_is_eio(fix, &handed, 2);
@@ -316,7 +318,7 @@ static void test_every_bit_flip_survives(void **state)
 		int err, dev;
 
 		hand_over(fix, &handed);
-		page = (u8 *)(bit / 768 == 0 ? handed.ser : bit / 768 == 1 ? handed.sessions : handed.files);
+		page = (u8 *)(bit < 768 ? handed.ser : bit < 1536 ? handed.sessions : handed.files);
 		page[bit % 768 / 8] ^= 1 << bit % 8;
 		err = luo_fixture_begin(fix, &handed.params);
 		assert_true(!err || err == -ENOTRECOVERABLE);
@@ -338,12 +340,13 @@ static void test_every_bit_flip_survives(void **state)
 static void test_late_init_every_allocation_may_fail(void **state)
 {
 	struct luo_fixture *fix = *state;
+	struct kernel_base *kernel = fix->kho->base->kernel;
 	struct kho *kho = fix->kho->kho;
 	int err = -ENOMEM;
 
 	luo_free(fix->luo);
 	for (u64 nth = 1; err; nth++) {
-		assert_int_equal(luo_new(fix->kho->base->kernel, &fix->config, fix->reason, &fix->luo), 0);
+		assert_int_equal(luo_new(kernel, &fix->config, fix->reason, &fix->luo), 0);
 		base_fixture_fail_nth(fix->kho->base, nth, false);
 		err = luo_late_init(fix->luo);
 		base_fixture_fail_nth(fix->kho->base, 0, false);
@@ -355,7 +358,8 @@ static void test_late_init_every_allocation_may_fail(void **state)
 	assert_int_equal(luo_fixture_boot(fix), 0);
 }
 
-#define LUO_TEST(name) cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
+#define LUO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
 
 int main(void)
 {

@@ -16,7 +16,8 @@ static void test_close_unpreserves_last_first(void **state)
 	struct luo_fixture *fix = *state;
 	int dev = dev_open(fix), s = session_create(fix, dev, "s"), b = thing_open(fix, 'b');
 
-	assert_int_equal(marks(fix), 5);        /* FDT, metadata, luo_ser, FLB page, session block */
+	/* FDT, metadata, luo_ser, FLB page, session block */
+	assert_int_equal(marks(fix), 5);
 	assert_int_equal(session_preserve(fix, s, thing_open(fix, 'a'), 1), 0);
 	assert_int_equal(session_preserve(fix, s, b, 2), 0);
 	assert_int_equal(session_preserve(fix, s, thing_open(fix, 'c'), 3), 0);
@@ -255,7 +256,8 @@ static void test_first_open_every_allocation_may_fail_and_retry_works(void **sta
 {
 	struct luo_fixture *fix = *state;
 	struct kernel_base *kernel;
-	int dev = dev_open(fix), s = session_create(fix, dev, "s"), t = session_create(fix, dev, "t");
+	int dev = dev_open(fix), s = session_create(fix, dev, "s");
+	int t = session_create(fix, dev, "t");
 
 	for (u64 i = 0; i < 70; i++)
 		session_preserve(fix, i < 65 ? s : t, thing_open(fix, 'a'), i);
@@ -264,7 +266,8 @@ static void test_first_open_every_allocation_may_fail_and_retry_works(void **sta
 	kernel = fix->kho->base->kernel;
 	dev = -EIO;
 	for (u64 nth = 1; dev < 0; nth++) {
-		u64 unclaimed = kho_nr_unclaimed_pages(fix->kho->kho), blocks = kernel->heap.nr_blocks;
+		u64 unclaimed = kho_nr_unclaimed_pages(fix->kho->kho);
+		u64 blocks = kernel->heap.nr_blocks;
 		u64 sessions, files;
 
 		base_fixture_fail_nth(fix->kho->base, nth, nth % 2);
@@ -373,7 +376,8 @@ static void test_nine_hundred_sessions_cross(void **state)
 	assert_true(session_retrieve(fix, dev, "many-test-899") >= 0);
 }
 
-#define LUO_TEST(name) cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
+#define LUO_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, luo_fixture_setup, luo_fixture_teardown)
 
 int main(void)
 {
