@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * KHO for prototypes, with Linux's names (include/linux/kexec_handover.h). Acts on the kernel of the
- * current task. A "virtual address" is a host pointer into RAM: valid until kexec, never to be stored
- * in what is handed over. A struct folio * is the virtual address of its first page.
+ * KHO for prototypes, with Linux's names (include/linux/kexec_handover.h). Acts on the kernel of
+ * the current task. A "virtual address" is a host pointer into RAM: valid until kexec, never to be
+ * stored in what is handed over. A struct folio * is the virtual address of its first page.
  */
 #ifndef IOMMUFD_SIM_PROTO_KHO_H
 #define IOMMUFD_SIM_PROTO_KHO_H
@@ -30,7 +30,7 @@ IFS_PUBLIC phys_addr_t ifs_virt_to_phys(const void *virt);
 IFS_PUBLIC void *ifs_phys_to_virt(phys_addr_t phys);
 /* NULL unless all of [phys, phys + size) lies within RAM. */
 IFS_PUBLIC void *ifs_phys_to_virt_sized(phys_addr_t phys, size_t size);
-/* Looks, changes nothing: is this the head of a page the previous kernel preserved, unclaimed yet? */
+/* Looks, changes nothing: the head of a page that the previous kernel preserved, unclaimed yet? */
 IFS_PUBLIC bool ifs_kho_is_restorable(phys_addr_t phys);
 IFS_PUBLIC bool ifs_kho_is_preserved(phys_addr_t phys);
 

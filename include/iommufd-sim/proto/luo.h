@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The Live Update Orchestrator for prototypes, with Linux's names (include/linux/liveupdate.h at 7.3,
- * plus the in-kernel file API of the preservation series: args->session, get_token_outgoing,
- * get_file_incoming). Handlers and FLBs are constant here: what LUO keeps about them it keeps itself,
- * so that one definition serves any number of kernels.
+ * The Live Update Orchestrator for prototypes, with Linux's names (include/linux/liveupdate.h at
+ * 7.3, plus the in-kernel file API of the preservation series: args->session, get_token_outgoing,
+ * get_file_incoming). Handlers and FLBs are constant here: what LUO keeps about them it keeps
+ * itself, so that one definition serves any number of kernels.
  */
 #ifndef IOMMUFD_SIM_PROTO_LUO_H
 #define IOMMUFD_SIM_PROTO_LUO_H
@@ -95,8 +95,9 @@ IFS_PUBLIC int ifs_liveupdate_get_file_incoming(struct liveupdate_session *s, u6
 /* The name of a session: 1 to 63 bytes, for reports and ownership. */
 IFS_PUBLIC const char *ifs_liveupdate_session_name(const struct liveupdate_session *s);
 /*
- * Unlike Linux: can_finish() may ask whether it is the FINISH ioctl that wants to know, or the implicit
- * finish because the last descriptor of the session is gone (true) and nobody can try again.
+ * Unlike Linux: can_finish() may ask whether it is the FINISH ioctl that wants to know, or the
+ * implicit finish because the last descriptor of the session is gone (true) and nobody can try
+ * again.
  */
 IFS_PUBLIC bool ifs_liveupdate_session_is_closing(const struct liveupdate_session *s);
 IFS_PUBLIC bool ifs_try_module_get(const struct module *module);
