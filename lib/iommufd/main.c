@@ -122,7 +122,8 @@ static long iommufd_fops_ioctl(struct file *file, unsigned cmd, uva_t arg)
 		return -ENOTTY;
 	if (ucmd.user_size < op.min_size)
 		return -EINVAL;
-	assert(op.size <= sizeof(buffer));
+	if (WARN_ON(op.size > sizeof(buffer)))
+		return -ENOTTY;         /* a design's row we have no room for */
 	rc = copy_struct_from_user(buffer, op.size, arg, ucmd.user_size);
 	if (rc)
 		return rc;

@@ -143,6 +143,9 @@ static void test_fill_failure_changes_nothing(void **state)
 	/* The last page is not within the file: 100 bytes are not a page. */
 	assert_int_equal(t_map_file(f, b.fd, b.ioas, RD | FIXED, memfd, 0, 0x1000, 0x10000), -22);
 	assert_int_equal(t_map_file(f, b.fd, b.ioas, RD | FIXED, b.fd, 0, 0x1000, 0x10000), -22);
+	/* More memory than there is. */
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 1ull << 46, 0x10000), -14);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, 1ull << 63, 0x1000, 0x10000), -14);
 	/* Less than a page of IOVA, of memory, of length. */
 	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x800, 0x10000), -22);
 	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x10800), -22);
