@@ -219,6 +219,42 @@ static void test_dma_through_areas(void **state)
 	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x10ffc, got, 8, &fault), IFS_DMA_FAULT);
 }
 
+/* What was pinned in time outlives its process; what was not is gone with it. Files do not care. */
+static void test_map_of_dead_process(void **state)
+{
+	struct fixture *f = *state;
+	struct ifs_process *parent = f->process, *child = ifs_fork(parent);
+	struct bound b = bind_one(f);
+	uint8_t *buffer = t_buffer(0x2000), byte;
+	uint32_t late = t_ioas_alloc(f, b.fd), file = t_ioas_alloc(f, b.fd);
+	int memfd = ifs_memfd_create(parent, "m", 0), fd, vfio;
+
+	assert_non_null(child);
+	buffer[0] = 'p';
+	assert_int_equal(ifs_ftruncate(parent, memfd, 0x1000), 0);
+	assert_int_equal(t_attach(f, b.vfio, b.ioas), 5);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x1000), 0x1000);
+	assert_int_equal(t_map(f, b.fd, late, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x1000), 0x1000);
+	assert_int_equal(t_map_file(f, b.fd, file, RD | FIXED, memfd, 0, 0x1000, 0x1000), 0x1000);
+	fd = ifs_send_fd(parent, b.fd, child);
+	vfio = ifs_send_fd(parent, b.vfio, child);
+	assert_true(fd >= 0 && vfio >= 0);
+	ifs_exit(parent);
+	f->process = child;
+	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x1000, &byte, 1, NULL), IFS_DMA_OK);
+	assert_int_equal(byte, 'p');
+	assert_int_equal(t_hwpt_alloc(f, fd, 0, b.dev, late), -14);
+	assert_int_equal(t_hwpt_alloc(f, fd, 0, b.dev, file), 6);
+	/* A copy of pinned pages needs no process; one of the others does. */
+	assert_int_equal(t_copy(f, fd, file, b.ioas, RD | FIXED, 0x1000, 0x2000, 0x1000), 0x2000);
+	assert_int_equal(t_copy(f, fd, file, late, RD | FIXED, 0x1000, 0x3000, 0x1000), -14);
+	assert_int_equal(t_attach(f, vfio, 6), 6);
+	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x2000, &byte, 1, NULL), IFS_DMA_OK);
+	assert_int_equal(byte, 'p');
+	assert_int_equal(t_vm_pin(f), 0);
+	munmap(buffer, 0x2000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +264,7 @@ int main(void)
 		T(test_fill_failure_changes_nothing),
 		T(test_alignment_and_aperture),
 		T(test_dma_through_areas),
+		T(test_map_of_dead_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
