@@ -12,7 +12,7 @@ struct luo;
 
 struct luo_config {
 	bool enabled;           /* liveupdate=on */
-	/* Known bugs of 7.3 (traps 1, 28): true reproduces them, false does what was meant. */
+	/* Known bugs of 7.3 (traps 1, 16, 28): true reproduces them, false does what was meant. */
 	bool exact;
 };
 

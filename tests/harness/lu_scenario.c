@@ -49,6 +49,7 @@ static int step_boot(struct lu_scenario *s, unsigned arg)
 		.size = sizeof(config),
 		.design = s->config.design,
 		.memfd_folio_order = s->config.folio_order,
+		.exact = s->config.not_exact ? IFS_OFF : IFS_ON,
 		.fail_nth = s->boot_fail_nth,
 		.fail_forever = s->boot_fail_forever,
 	};

@@ -31,6 +31,7 @@ struct lu_config {
 	unsigned bursts;                /* DMA bursts per device after every step */
 	uint32_t folio_order;
 	const char *design;
+	bool not_exact;                 /* known bugs of 7.3 (such as errors that stick) are mended */
 };
 
 enum lu_phase { LU_SETUP, LU_PRESERVE, LU_KEXEC, LU_BLACKOUT, LU_BOOT, LU_RESTORE, LU_END };

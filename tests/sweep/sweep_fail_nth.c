@@ -131,23 +131,39 @@ static void sweep_step(struct sweep *sweep, unsigned index)
 		assert_int_equal(lu_scenario_step(s, index), 0);
 }
 
+/*
+ * Where Linux, too, warns and goes on: a retrieved file that could not be entered into the map of
+ * preserved files. Prints all other reports.
+ */
+static uint64_t count_warnings_of_linux(struct lu_scenario *s)
+{
+	struct ifs_report report;
+	uint64_t count = 0;
+
+	for (unsigned i = 0; ifs_machine_get_report(s->machine, i, &report); i++) {
+		if (report.rule == IFS_RULE_WARN && strstr(report.text, "preserved_files"))
+			count++;
+		else
+			print_error("%s: %s\n", ifs_rule_name(report.rule), report.text);
+	}
+	return count;
+}
+
 static void run_sweep(bool forever)
 {
 	struct sweep sweep = { .forever = forever };
 	struct lu_scenario *s = &sweep.scenario;
 	struct lu_config config = lu_config_small();
 	struct ifs_machine_stats stats = { .size = sizeof(stats) };
-	struct ifs_report report;
 
+	config.not_exact = true;        /* Linux keeps the first errno of a retrieve for ever */
 	lu_scenario_init(s, &config);
 	for (unsigned i = 0; i < s->nr_steps; i++)
 		sweep_step(&sweep, i);
 	assert_int_equal(s->generation, config.updates);
 	ifs_machine_get_stats(s->machine, &stats);
-	for (unsigned i = 0; ifs_machine_get_report(s->machine, i, &report); i++)
-		print_error("%s: %s\n", ifs_rule_name(report.rule), report.text);
 	assert_int_equal(s->leaks, 0);
-	assert_int_equal(stats.reports, 0);
+	assert_int_equal(stats.reports, count_warnings_of_linux(s));
 	assert_int_equal(stats.dma_lost, 0);
 	assert_int_equal(stats.dma_astray, 0);
 	print_message("%lu allocations failed, %lu calls refused, %lu went on without\n",
