@@ -87,6 +87,18 @@ def case_deterministic():
     assert one == two
 
 
+def case_inherits():
+    """With --exec nothing but the arena crosses: a descriptor of ours is closed before the end."""
+    ours, theirs = os.pipe()
+    with subprocess.Popen([command, "live-update", "--quiet", "--exec", "--updates", "100",
+                           "--guest", guest("4G")], stdout=subprocess.DEVNULL,
+                          pass_fds=[theirs]) as process:
+        os.close(theirs)
+        assert os.read(ours, 1) == b""
+        assert process.poll() is None, "the descriptor stayed open until the process ended"
+        assert process.wait(300) == 0
+
+
 def case_posted_v1():
     done = run("live-update", "--json", "--guest", guest("4G"), "--design", "posted-v1", status=1)
     report = json.loads(done.stdout)

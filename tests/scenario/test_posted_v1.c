@@ -53,10 +53,35 @@ static void test_posted_v1_stops_at_retrieve_of_iommufd(void **state)
 	f->kernel = NULL;
 }
 
+/* A run that should end at the first wrong step would go on, and the cause would drown. */
+static void test_posted_v1_stop_on_report_ends_the_run(void **state)
+{
+	struct fixture *f = *state;
+	struct vmm vmm;
+
+	fixture_expect(f, IFS_RULE_ATOMIC_SLEEP, FIXTURE_ANY);
+	fixture_expect(f, IFS_RULE_LOCK_ORDER, FIXTURE_ANY);
+	fixture_expect(f, IFS_RULE_LOCK_NOT_HELD, FIXTURE_ANY);
+	vmm_start(&vmm, f);
+	mark(&vmm);
+	vmm.session = vmm_try_create_session(&vmm, "vmm");
+	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.memfd, VMM_TOKEN_MEMFD), 0);
+	ifs_machine_set_on_report(f->machine, IFS_REPORT_AND_STOP);
+	vmm_try_preserve(&vmm, vmm.session, vmm.iommufd, VMM_TOKEN_IOMMUFD);
+	assert_true(ifs_machine_is_stopped(f->machine));
+	assert_int_equal(vmm_try_finish(&vmm, vmm.session), -EIO);
+	assert_int_equal(ifs_close(f->process, vmm.session), -EIO);
+	assert_null(ifs_process_new(f->kernel, NULL));
+	assert_int_equal(ifs_kernel_kexec(f->kernel), -EIO);
+	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x1000, "x", 1, NULL), IFS_DMA_STOPPED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_posted_v1_stops_at_retrieve_of_iommufd,
+						fixture_set_up_posted_v1, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_posted_v1_stop_on_report_ends_the_run,
 						fixture_set_up_posted_v1, fixture_tear_down),
 	};
 

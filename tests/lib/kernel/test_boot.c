@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <iommufd-sim/proto/bug.h>
+
+#include "lib/kernel/kernel.h"
+
 static struct ifs_machine *machine_new(uint64_t ram_bytes)
 {
 	struct ifs_machine_config config = { .size = sizeof(config), .ram_bytes = ram_bytes };
@@ -139,6 +143,31 @@ static void test_machine_stopped_calls_fail(void **state)
 	ifs_machine_free(machine);
 }
 
+/* A kernel that panicked would go on taking calls in a state nobody can vouch for. */
+static void test_panicked_kernel_refuses_calls(void **state)
+{
+	struct ifs_machine *machine = machine_new(64 << 20);
+	struct ifs_kernel *kernel = ifs_kernel_boot(machine, NULL, NULL);
+	struct ifs_process *process = ifs_process_new(kernel, NULL);
+	struct task task;
+
+	assert_int_equal(ifs_open(process, "/dev/iommu", 2), 0);
+	kernel_task_enter(&task, kernel, "test");
+	BUG_ON(process != NULL);
+	task_leave(&task);
+	assert_int_equal(ifs_machine_count_reports(machine, IFS_RULE_BUG), 1);
+	assert_int_equal(ifs_open(process, "/dev/iommu", 2), -EIO);
+	assert_int_equal(ifs_close(process, 0), -EIO);
+	assert_int_equal(ifs_munmap(process, NULL, 4096), -EIO);
+	assert_null(ifs_fork(process));
+	assert_int_equal(ifs_kernel_kexec(kernel), -EIO);
+	assert_int_equal(ifs_kernel_shutdown(kernel), 0);
+	kernel = ifs_kernel_boot(machine, NULL, NULL);
+	assert_non_null(kernel);
+	assert_int_equal(ifs_kernel_shutdown(kernel), 0);
+	ifs_machine_free(machine);
+}
+
 /* kho=off and liveupdate=off must still give a kernel that runs ordinary programs. */
 static void test_boot_kho_off_has_no_liveupdate(void **state)
 {
@@ -174,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_end_null_is_fine),
 		cmocka_unit_test(test_boot_every_allocation_fails_once_then_boots),
 		cmocka_unit_test(test_machine_stopped_calls_fail),
+		cmocka_unit_test(test_panicked_kernel_refuses_calls),
 		cmocka_unit_test(test_boot_kho_off_has_no_liveupdate),
 	};
 
