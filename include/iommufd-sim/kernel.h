@@ -26,7 +26,7 @@ enum ifs_switch { IFS_DEFAULT = 0, IFS_ON, IFS_OFF };
 struct ifs_kernel_config {
 	size_t size;
 	const char *design;             /* "reference" (default), "posted-v1" */
-	const struct ifs_design *custom_design; /* a prototype (proto/design.h); wins over @design */
+	const struct ifs_design *custom_design; /* see proto/design.h; wins over @design */
 	uint8_t kho;                    /* enum ifs_switch: kho=, default on */
 	uint8_t liveupdate;             /* liveupdate=, default on */
 	uint8_t register_at_open;       /* posted-v1's follow-up: default off */
@@ -41,23 +41,24 @@ struct ifs_kernel_config {
 };
 
 /*
- * Boots; @config NULL means all defaults. NULL with @error: -ENOMEM, -EINVAL (config), or a fatal state left by the previous kernel
- * (what Linux panics on): @error->code is ENOTRECOVERABLE and the text says what was refused.
- * Damage confined to one device is no failure: see ifs_kernel_boot_log() and the machine's reports.
+ * Boots; @config NULL means all defaults. NULL with @error: -ENOMEM, -EINVAL (config), or a fatal
+ * state left by the previous kernel (what Linux panics on): @error->code is ENOTRECOVERABLE and the
+ * text says what was refused. Damage confined to one device is no failure: see
+ * ifs_kernel_boot_log() and the machine's reports.
  */
 IFS_PUBLIC struct ifs_kernel *ifs_kernel_boot(struct ifs_machine *machine,
 					      const struct ifs_kernel_config *config,
 					      struct ifs_error *error);
 /*
- * reboot(LINUX_REBOOT_CMD_KEXEC) with an image loaded. 0: the kernel and all its processes are gone,
- * @kernel and every ifs_process of it are freed. -errno of the first freeze that failed: everything goes
- * on as if nothing had been asked.
+ * reboot(LINUX_REBOOT_CMD_KEXEC) with an image loaded. 0: the kernel and all its processes are
+ * gone, @kernel and every ifs_process of it are freed. -errno of the first freeze that failed:
+ * everything goes on as if nothing had been asked.
  */
 IFS_PUBLIC int ifs_kernel_kexec(struct ifs_kernel *kernel);
 /*
- * Orderly end: all processes exit, everything is closed and freed, @kernel too. Returns the number of
- * things that were left (heap blocks, pages, pins, preserved marks, files, grants), each named in a
- * report of rule IFS_RULE_LEAK. NULL is fine.
+ * Orderly end: all processes exit, everything is closed and freed, @kernel too. Returns the number
+ * of things that were left (heap blocks, pages, pins, preserved marks, files, grants), each named
+ * in a report of rule IFS_RULE_LEAK. NULL is fine.
  */
 IFS_PUBLIC uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel);
 /* Pulls the plug: memory is dropped, nothing is closed or handed over. For error paths of tests. */

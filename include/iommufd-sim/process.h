@@ -3,15 +3,15 @@
  * Processes and their system calls. Each call returns what Linux 7.3 returns: 0, a descriptor or a
  * count, or a negative errno value (never -1 with errno).
  *
- * Paths that open() knows: /dev/iommu, /dev/liveupdate, /dev/vfio/devices/vfioN (N counts the machine's
- * devices by address, from 0).
+ * Paths that open() knows: /dev/iommu, /dev/liveupdate, /dev/vfio/devices/vfioN (N counts the
+ * machine's devices by address, from 0).
  *
  * A user address is a host pointer of the calling program. By default the kernel reads and writes
  * through the host kernel, so that a bad pointer is -EFAULT, as it should be, and not a crash; with
  * @trust_pointers it copies directly (faster, for benches and fuzzers).
  *
- * Unlike Linux: of memory that the program mapped by itself (malloc, mmap), only the state at the time
- * of a pin counts; memory mapped with ifs_mmap() is tracked.
+ * Unlike Linux: of memory that the program mapped by itself (malloc, mmap), only the state at the
+ * time of a pin counts; memory mapped with ifs_mmap() is tracked.
  */
 #ifndef IOMMUFD_SIM_PROCESS_H
 #define IOMMUFD_SIM_PROCESS_H
@@ -37,12 +37,15 @@ struct ifs_process_config {
 };
 
 /*
- * A new process with an empty descriptor table; @config NULL means root with default limits. NULL: out
- * of memory or injected failure.
+ * A new process with an empty descriptor table; @config NULL means root with default limits. NULL:
+ * out of memory or injected failure.
  */
 IFS_PUBLIC struct ifs_process *ifs_process_new(struct ifs_kernel *kernel,
 					       const struct ifs_process_config *config);
-/* fork(2): shares every open description; address space and descriptor table are copies. NULL: no memory. */
+/*
+ * fork(2): shares every open description; address space and descriptor table are copies. NULL: no
+ * memory.
+ */
 IFS_PUBLIC struct ifs_process *ifs_fork(struct ifs_process *process);
 /* exit(2): closes everything and frees @process. NULL is fine. */
 IFS_PUBLIC void ifs_exit(struct ifs_process *process);
@@ -64,7 +67,8 @@ IFS_PUBLIC off_t ifs_lseek(struct ifs_process *process, int fd, off_t offset, in
 IFS_PUBLIC int ifs_poll(struct ifs_process *process, int fd, short events);
 IFS_PUBLIC int ifs_memfd_create(struct ifs_process *process, const char *name, unsigned flags);
 IFS_PUBLIC int ifs_ftruncate(struct ifs_process *process, int fd, off_t size);
-IFS_PUBLIC int ifs_fallocate(struct ifs_process *process, int fd, int mode, off_t offset, off_t length);
+IFS_PUBLIC int ifs_fallocate(struct ifs_process *process, int fd, int mode, off_t offset,
+			     off_t length);
 /* F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_SETFD, F_GETFL, F_DUPFD, F_DUPFD_CLOEXEC. */
 IFS_PUBLIC int ifs_fcntl(struct ifs_process *process, int fd, int cmd, unsigned long arg);
 struct ifs_stat {

@@ -19,14 +19,15 @@ int main(void)
 	/* What the VMM under test would do: open, bind, attach, map. */
 	int iommufd = ifs_open(vmm, "/dev/iommu", O_RDWR);
 	int vfio = ifs_open(vmm, "/dev/vfio/devices/vfio0", O_RDWR);
-	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
-	assert(ifs_ioctl(vmm, iommufd, IOMMU_IOAS_ALLOC, &ioas) == 0);
+	struct iommu_ioas_alloc as = { .size = sizeof(as) };
+	assert(ifs_ioctl(vmm, iommufd, IOMMU_IOAS_ALLOC, &as) == 0);
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommufd };
 	assert(ifs_ioctl(vmm, vfio, VFIO_DEVICE_BIND_IOMMUFD, &bind) == 0);
-	struct vfio_device_attach_iommufd_pt pt = { .argsz = sizeof(pt), .pt_id = ioas.out_ioas_id };
+	struct vfio_device_attach_iommufd_pt pt = { .argsz = sizeof(pt), .pt_id = as.out_ioas_id };
 	assert(ifs_ioctl(vmm, vfio, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &pt) == 0);
-	struct iommu_ioas_map map = { .size = sizeof(map), .ioas_id = ioas.out_ioas_id,
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
+	struct iommu_ioas_map map = { .size = sizeof(map), .ioas_id = as.out_ioas_id,
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
 		.user_va = (uintptr_t)guest, .length = sizeof(guest), .iova = 0x100000 };
 	assert(ifs_ioctl(vmm, iommufd, IOMMU_IOAS_MAP, &map) == 0);
 

@@ -12,7 +12,8 @@ import sys
 
 library = sys.argv[1]
 root = pathlib.Path(__file__).resolve().parents[2]
-nm = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True)
+nm = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True,
+                    check=True)
 exported = {line.split()[-1].split("@")[0] for line in nm.stdout.splitlines() if " A " not in line}
 exported.discard("IOMMUFD_SIM_0")
 

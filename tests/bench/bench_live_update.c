@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * What a live update of a guest costs, by size of guest and of page: mapping it, preserving it, the
- * black-out (kexec until the next kernel is up), restoring it (until the last device is swapped and the
- * session finished). The aim: cost grows with table pages, not with memory.
+ * black-out (kexec until the next kernel is up), restoring it (until the last device is swapped and
+ * the session finished). The aim: cost grows with table pages, not with memory.
  *
  * 1 TiB in 4 KiB pages has 2 GiB of tables and 4 GiB of folio records; it runs with --full.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What one small test costs: a machine, a boot, a process, 32 calls, everything closed again. This is
- * the floor under every fuzzing execution and every unit test.
+ * What one small test costs: a machine, a boot, a process, 32 calls, everything closed again. This
+ * is the floor under every fuzzing execution and every unit test.
  */
 #include "tests/bench/bench.h"
 
@@ -43,7 +43,9 @@ static double each_us(unsigned rounds, struct ifs_machine *kept)
 
 	for (unsigned i = 0; i < rounds; i++) {
 		struct ifs_machine *machine = kept ? kept : ifs_machine_new(NULL, NULL);
-		struct ifs_process_config config = { .size = sizeof(config), .trust_pointers = true };
+		struct ifs_process_config config = {
+			.size = sizeof(config), .trust_pointers = true,
+		};
 		struct ifs_kernel *kernel = ifs_kernel_boot(machine, NULL, NULL);
 
 		calls(ifs_process_new(kernel, &config));

@@ -29,7 +29,8 @@ struct lu_config lu_config_small(void)
 		.regions = {
 			{ .iova = 0, .offset = 0, .length = 0xc0000, .writable = true },
 			{ .iova = 0xf0000, .offset = 0xf0000, .length = 0x10000 },
-			{ .iova = 0x100000, .offset = 0x100000, .length = 0x300000, .writable = true },
+			{ .iova = 0x100000, .offset = 0x100000,
+			  .length = 0x300000, .writable = true },
 		},
 		.nr_regions = 3,
 		.devices = 2,
@@ -93,7 +94,7 @@ static int step_open_vfio(struct lu_scenario *s, unsigned arg)
 
 static int step_memfd(struct lu_scenario *s, unsigned arg)
 {
-	int rc = ifs_memfd_create(s->process, "guest", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	int rc = ifs_memfd_create(s->process, "guest", MFD_ALLOW_SEALING);
 
 	if (rc >= 0)
 		s->memfd = rc;
@@ -107,7 +108,8 @@ static int step_ftruncate(struct lu_scenario *s, unsigned arg)
 
 static int step_seal(struct lu_scenario *s, unsigned arg)
 {
-	return ifs_fcntl(s->process, s->memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_GROW | F_SEAL_SHRINK);
+	return ifs_fcntl(s->process, s->memfd, F_ADD_SEALS,
+			 F_SEAL_SEAL | F_SEAL_GROW | F_SEAL_SHRINK);
 }
 
 static int step_ioas(struct lu_scenario *s, unsigned arg)
@@ -200,7 +202,9 @@ static int step_create_session(struct lu_scenario *s, unsigned arg)
 
 static int preserve(struct lu_scenario *s, int fd, uint64_t token)
 {
-	struct liveupdate_session_preserve_fd arg = { .size = sizeof(arg), .fd = fd, .token = token };
+	struct liveupdate_session_preserve_fd arg = {
+		.size = sizeof(arg), .fd = fd, .token = token,
+	};
 
 	return call(s, s->session, LIVEUPDATE_SESSION_PRESERVE_FD, &arg);
 }
@@ -373,13 +377,17 @@ static void plan_update(struct lu_scenario *s)
 
 void lu_scenario_init(struct lu_scenario *s, const struct lu_config *config)
 {
-	struct ifs_machine_config machine = { .size = sizeof(machine), .ram_bytes = config->ram_bytes };
+	struct ifs_machine_config machine = {
+		.size = sizeof(machine), .ram_bytes = config->ram_bytes,
+	};
 
 	*s = (struct lu_scenario){ .config = *config };
 	s->machine = ifs_machine_new(&machine, &s->error);
 	assert(s->machine);
 	for (unsigned i = 0; i < config->devices; i++) {
-		struct ifs_device_config device = { .size = sizeof(device), .bus = (uint8_t)(1 + i) };
+		struct ifs_device_config device = {
+			.size = sizeof(device), .bus = (uint8_t)(1 + i),
+		};
 
 		s->devices[i] = ifs_machine_add_device(s->machine, &device, &s->error);
 		assert(s->devices[i]);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * A whole live update as a list of single calls, so that a test can stop before any of them, make it
- * fail, damage what is handed over, or time it.
+ * A whole live update as a list of single calls, so that a test can stop before any of them, make
+ * it fail, damage what is handed over, or time it.
  *
- * A run: boot, one sealed memfd mapped into an IOAS, devices bound, attached and streaming, everything
- * preserved, kexec, black-out, boot, everything retrieved, rebuilt, swapped, finished; as many times
- * as asked; shutdown. Each step is one system call (or boot, kexec, black-out).
+ * A run: boot, one sealed memfd mapped into an IOAS, devices bound, attached and streaming,
+ * everything preserved, kexec, black-out, boot, everything retrieved, rebuilt, swapped, finished;
+ * as many times as asked; shutdown. Each step is one system call (or boot, kexec, black-out).
  */
 #ifndef TESTS_HARNESS_LU_SCENARIO_H
 #define TESTS_HARNESS_LU_SCENARIO_H
@@ -31,7 +31,7 @@ struct lu_config {
 	unsigned bursts;                /* DMA bursts per device after every step */
 	uint32_t folio_order;
 	const char *design;
-	bool not_exact;                 /* known bugs of 7.3 (such as errors that stick) are mended */
+	bool not_exact;                 /* known bugs of 7.3 (errors that stick, ...) are mended */
 };
 
 enum lu_phase { LU_SETUP, LU_PRESERVE, LU_KEXEC, LU_BLACKOUT, LU_BOOT, LU_RESTORE, LU_END };
@@ -72,7 +72,10 @@ unsigned lu_scenario_run(struct lu_scenario *s, unsigned from, unsigned to);
 unsigned lu_scenario_find(const struct lu_scenario *s, unsigned from, enum lu_phase phase);
 void lu_scenario_deinit(struct lu_scenario *s);
 
-/* The arena as it is now, in a file of its own; and a machine from such a copy in place of s->machine. */
+/*
+ * The arena as it is now, in a file of its own; and a machine from such a copy in place of
+ * s->machine.
+ */
 int lu_arena_copy(struct ifs_machine *machine);
 bool lu_scenario_reload(struct lu_scenario *s, int arena_fd);
 

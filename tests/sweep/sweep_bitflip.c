@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Ten thousand bit flips in what crosses a kexec: FDT, radix tree, session and file records, domain,
- * device and table pages, one at a time, each on a fresh copy of the same handed-over machine.
+ * Ten thousand bit flips in what crosses a kexec: FDT, radix tree, session and file records,
+ * domain, device and table pages, one at a time, each on a fresh copy of the same handed-over
+ * machine.
  *
  * Afterwards the next kernel boots and the VMM does all it can. Each flip must end in one of three
- * ways: refused with an error that says something, confined (a device blocked, a file that cannot be
- * retrieved), or harmless. Never a crash; no invariant broken; and DMA may stray only where the flip
- * hit tables that the hardware itself reads, and then never silently.
+ * ways: refused with an error that says something, confined (a device blocked, a file that cannot
+ * be retrieved), or harmless. Never a crash; no invariant broken; and DMA may stray only where the
+ * flip hit tables that the hardware itself reads, and then never silently.
  */
 #include "tests/harness/lu_scenario.h"
 

@@ -2,14 +2,15 @@
 /*
  * Fails every allocation of a whole live update, once each, and once for ever after.
  *
- * Before each step the n-th allocation from here is made to fail, for n = 1, 2, 3, ... until the step
- * no longer meets it. A call that failed must have changed nothing (the state hash says so), must leave
- * every invariant whole, and must succeed when tried again; at the end nothing may have leaked and no
- * DMA may have been lost or gone astray. Since a failed call changes nothing, one pass over the
- * scenario meets every allocation.
+ * Before each step the n-th allocation from here is made to fail, for n = 1, 2, 3, ... until the
+ * step no longer meets it. A call that failed must have changed nothing (the state hash says so),
+ * must leave every invariant whole, and must succeed when tried again; at the end nothing may have
+ * leaked and no DMA may have been lost or gone astray. Since a failed call changes nothing, one
+ * pass over the scenario meets every allocation.
  *
- * Booting is no call that can be tried again: each attempt runs on a copy of the machine, and what is
- * asked of it is that a kernel that could not boot, or booted with a device blocked, lets no DMA stray.
+ * Booting is no call that can be tried again: each attempt runs on a copy of the machine, and what
+ * is asked of it is that a kernel that could not boot, or booted with a device blocked, lets no DMA
+ * stray.
  */
 #include "tests/harness/lu_scenario.h"
 

@@ -36,7 +36,8 @@ static void expect_refused(int arena, off_t size)
 	if (!error.code || !error.text[0])
 		fail_msg("cut to %ld bytes: refused without a reason", (long)size);
 	if (size >= PAGE && !strstr(error.text, "truncated"))
-		fail_msg("cut to %ld bytes: the reason does not name it: %s", (long)size, error.text);
+		fail_msg("cut to %ld bytes: the reason does not name it: %s", (long)size,
+			 error.text);
 }
 
 /* A half-copied arena would be taken over, and the guest's memory would be holes. */
