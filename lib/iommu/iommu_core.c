@@ -163,12 +163,12 @@ static void sweep_entry(void *ctx, u16 bdf, const struct vtd_context_entry *entr
 /* Domain ids that a design reserved for domains which then could not be adopted. */
 static void sweep_dids(struct iommu_core *core, struct iommu_device *iommu)
 {
-	for (u32 did = 2; did < iommu->nr_dids; did++) {
+	u32 did = 1;
+
+	while ((did = vtd_did_next(iommu, did + 1))) {
 		const struct iommu_domain *domain;
 		bool used = false;
 
-		if (!vtd_did_is_taken(iommu, did))
-			continue;
 		list_for_each_entry(domain, &core->domains, list)
 			used |= domain->iommu == iommu && domain->did == did;
 		if (!used) {

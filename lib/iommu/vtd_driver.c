@@ -175,16 +175,32 @@ bool vtd_did_is_taken(const struct iommu_device *iommu, u32 did)
 	return did >= iommu->nr_dids || iommu->did_bitmap[did / 64] & BIT_ULL(did % 64);
 }
 
+u32 vtd_did_next(const struct iommu_device *iommu, u32 did)
+{
+	u32 words = iommu->nr_dids / 64 + !!(iommu->nr_dids % 64);
+	u64 taken;
+
+	for (u32 word = did / 64; word < words; word++, did = word * 64) {
+		taken = iommu->did_bitmap[word] & ~0ull << did % 64;
+		if (taken)
+			return word * 64 + (u32)__builtin_ctzll(taken);
+	}
+	return 0;
+}
+
 int vtd_did_alloc(struct iommu_device *iommu, u32 *did)
 {
-	for (u32 i = VTD_FIRST_DID; i < iommu->nr_dids; i++) {
-		if (vtd_did_is_taken(iommu, i))
-			continue;
-		iommu->did_bitmap[i / 64] |= BIT_ULL(i % 64);
-		*did = i;
-		return 0;
-	}
-	return -ENOSPC;
+	u32 free = VTD_FIRST_DID;
+
+	while (free < iommu->nr_dids && !~iommu->did_bitmap[free / 64])
+		free = (free / 64 + 1) * 64;
+	while (vtd_did_is_taken(iommu, free) && free < iommu->nr_dids)
+		free++;
+	if (free >= iommu->nr_dids)
+		return -ENOSPC;
+	iommu->did_bitmap[free / 64] |= BIT_ULL(free % 64);
+	*did = free;
+	return 0;
 }
 
 void vtd_did_free(struct iommu_device *iommu, u32 did)
