@@ -3,9 +3,9 @@
  * Attach, replace, detach: which hardware page table a device runs on (Linux:
  * drivers/iommu/iommufd/device.c).
  *
- * The target is a HWPT, or an IOAS: then the first of its auto HWPTs that accepts the device, or a new
- * one. A refusal with -EINVAL means "try the next". Reserved regions of the device go into the IOAS
- * before, and leave it after.
+ * The target is a HWPT, or an IOAS: then the first of its auto HWPTs that accepts the device, or a
+ * new one. A refusal with -EINVAL means "try the next". Reserved regions of the device go into the
+ * IOAS before, and leave it after.
  *
  * Locks: ioas->mutex, then the group's lock, then those of the IOVA space and of the IOMMU core.
  *
@@ -17,7 +17,9 @@
  */
 #include "lib/iommufd/io_pagetable.h"
 
-/* Moves the device's group. A function, so that auto HWPTs serve both. NULL *@old: nothing to put. */
+/*
+ * Moves the device's group. A function, so that auto HWPTs serve both. NULL *@old: nothing to put.
+ */
 typedef int (*attach_fn)(struct iommufd_device *idev, struct iommufd_hw_pagetable *hwpt,
 			 struct iommufd_hw_pagetable **old);
 
@@ -272,8 +274,8 @@ static int change_pt(struct iommufd_device *idev, u32 *pt_id, attach_fn attach)
 	if (pt->type == IOMMUFD_OBJ_HWPT_PAGING)
 		rc = attach(idev, container_of(pt, struct iommufd_hw_pagetable, obj), &old);
 	else if (pt->type == IOMMUFD_OBJ_IOAS)
-		rc = auto_get_domain(idev, container_of(pt, struct iommufd_ioas, obj), pt_id, attach,
-				     &old);
+		rc = auto_get_domain(idev, container_of(pt, struct iommufd_ioas, obj), pt_id,
+				     attach, &old);
 	else
 		rc = -EINVAL;
 	iommufd_put_object(idev->ictx, pt);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * IOAS_COPY: new areas on the pages objects of old ones. The source may be any range that complete
- * areas cover without a gap; each piece becomes an area of its own, and they lie side by side. What is
- * pinned already is neither pinned nor charged again.
+ * areas cover without a gap; each piece becomes an area of its own, and they lie side by side. What
+ * is pinned already is neither pinned nor charged again.
  *
  * Whether the copy may be writable is up to the pages object, that is, to the MAP that made it; the
  * permissions of the source area do not matter.
@@ -10,7 +10,8 @@
 #include "lib/iommufd/io_pagetable.h"
 
 /* One element of the list for each piece of [iova, last]. */
-static int collect_pieces(struct io_pagetable *iopt, iova_t iova, iova_t last, struct list_head *list)
+static int collect_pieces(struct io_pagetable *iopt, iova_t iova, iova_t last,
+			  struct list_head *list)
 {
 	iova_t at = iova;
 

@@ -4,8 +4,8 @@
  * drivers/iommu/iommufd/device.c). Attaching is in attach.c.
  *
  * Binding claims DMA ownership of the whole group for the context, and holds the context's file: it
- * lives on while a device is bound. VT-d is cache coherent and isolates interrupts, so those checks of
- * Linux always pass here.
+ * lives on while a device is bound. VT-d is cache coherent and isolates interrupts, so those checks
+ * of Linux always pass here.
  *
  * A device restored from the previous kernel is bound while it runs on its restored domain. Nothing
  * here disturbs that; see iommufd_device_block_restored().
@@ -36,7 +36,8 @@ static void iommufd_put_group(struct iommufd_group *igroup)
 }
 
 /* A reference on the context's mirror of the device's group, made on first use. */
-static int iommufd_get_group(struct iommufd_ctx *ictx, struct device *dev, struct iommufd_group **out)
+static int iommufd_get_group(struct iommufd_ctx *ictx, struct device *dev,
+			     struct iommufd_group **out)
 {
 	struct iommufd_group *igroup;
 	int rc;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Dirty tracking: SET_DIRTY_TRACKING and GET_DIRTY_BITMAP (Linux: hw_pagetable.c, io_pagetable.c and
- * iova_bitmap.c in drivers/iommu/iommufd/).
+ * Dirty tracking: SET_DIRTY_TRACKING and GET_DIRTY_BITMAP (Linux: hw_pagetable.c, io_pagetable.c
+ * and iova_bitmap.c in drivers/iommu/iommufd/).
  *
- * Bit k of the user's bitmap stands for iova + k * page_size; bits are ORed in. Reading goes area by
- * area and ends at the first hole; from there on everything, a bitmap that cannot be written included,
- * is silently left out and the call succeeds. An entry larger than the range sets its bits past the
- * end too, as far as the page goes that holds the bitmap's last byte.
+ * Bit k of the user's bitmap stands for iova + k * page_size; bits are ORed in. Reading goes area
+ * by area and ends at the first hole; from there on everything, a bitmap that cannot be written
+ * included, is silently left out and the call succeeds. An entry larger than the range sets its
+ * bits past the end too, as far as the page goes that holds the bitmap's last byte.
  *
  * The bitmap is user memory and may be anywhere, so one piece of it at a time is kept here.
  */

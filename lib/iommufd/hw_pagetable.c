@@ -3,12 +3,13 @@
  * Hardware page tables: a domain of the IOMMU core as an object (Linux:
  * drivers/iommu/iommufd/hw_pagetable.c).
  *
- * A paging HWPT is filled from its IOAS from the moment it exists; attaching devices comes later, except
- * for an auto HWPT, which is made by an attach. A HWPT restored from the previous kernel has no IOAS:
- * nothing can be mapped through it, and the design that restored it decides who may enter it.
+ * A paging HWPT is filled from its IOAS from the moment it exists; attaching devices comes later,
+ * except for an auto HWPT, which is made by an attach. A HWPT restored from the previous kernel has
+ * no IOAS: nothing can be mapped through it, and the design that restored it decides who may enter
+ * it.
  *
- * Left out: nested HWPTs and fault queues. Asking for them fails as it does with a driver that has no
- * such thing.
+ * Left out: nested HWPTs and fault queues. Asking for them fails as it does with a driver that has
+ * no such thing.
  */
 #include "lib/iommufd/io_pagetable.h"
 
@@ -23,7 +24,8 @@ struct iommufd_hwpt_paging *iommufd_get_hwpt_paging(struct iommufd_ctx *ictx, u3
 
 void iommufd_hwpt_paging_destroy(struct iommufd_object *obj)
 {
-	struct iommufd_hwpt_paging *hwpt = container_of(obj, struct iommufd_hwpt_paging, common.obj);
+	struct iommufd_hwpt_paging *hwpt = container_of(obj, struct iommufd_hwpt_paging,
+							common.obj);
 	struct iommufd_ioas *ioas = hwpt->ioas;
 
 	if (!list_empty(&hwpt->hwpt_item)) {
@@ -41,7 +43,8 @@ void iommufd_hwpt_paging_destroy(struct iommufd_object *obj)
 
 void iommufd_hwpt_paging_abort(struct iommufd_object *obj)
 {
-	struct iommufd_hwpt_paging *hwpt = container_of(obj, struct iommufd_hwpt_paging, common.obj);
+	struct iommufd_hwpt_paging *hwpt = container_of(obj, struct iommufd_hwpt_paging,
+							common.obj);
 
 	if (hwpt->ioas)
 		lockdep_assert_held(&hwpt->ioas->mutex);
@@ -217,8 +220,8 @@ int ifs_iommufd_hwpt_adopt(struct iommufd_ctx *ictx, struct iommu_domain *domain
 }
 
 /*
- * No driver here has nested tables, so this only ever reports that it handled nothing; the answer goes
- * back on every outcome.
+ * No driver here has nested tables, so this only ever reports that it handled nothing; the answer
+ * goes back on every outcome.
  */
 int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd)
 {

@@ -55,7 +55,8 @@ struct iopt_area *ifs_iopt_area_iter_first(struct io_pagetable *iopt, iova_t fir
 	struct range_entry entry;
 
 	/* Linux: lockdep_assert_held(), either mode. */
-	if (!ifs_rwsem_is_held(&iopt->iova_rwsem, false) && !ifs_rwsem_is_held(&iopt->iova_rwsem, true))
+	if (!ifs_rwsem_is_held(&iopt->iova_rwsem, false) &&
+	    !ifs_rwsem_is_held(&iopt->iova_rwsem, true))
 		ifs_lock_not_held("&iopt->iova_rwsem", __FILE__, __LINE__);
 	if (!range_tree_find_first(&iopt->areas->tree, first, last, &entry))
 		return NULL;
@@ -71,8 +72,8 @@ struct iopt_area *ifs_iopt_area_iter_next(struct iopt_area *area, iova_t first, 
 	return ifs_iopt_area_iter_first(area->iopt, from, last);
 }
 
-static int iopt_insert_area(struct io_pagetable *iopt, const struct iopt_pages_list *elm, iova_t iova,
-			    int iommu_prot)
+static int iopt_insert_area(struct io_pagetable *iopt, const struct iopt_pages_list *elm,
+			    iova_t iova, int iommu_prot)
 {
 	struct iopt_area *area = elm->area;
 	bool inserted;
@@ -139,8 +140,8 @@ static int iopt_reserve_areas(struct io_pagetable *iopt, struct list_head *pages
 	return 0;
 }
 
-static int iopt_alloc_area_pages(struct io_pagetable *iopt, struct list_head *pages_list, u64 length,
-				 iova_t *dst_iova, int iommu_prot, unsigned flags)
+static int iopt_alloc_area_pages(struct io_pagetable *iopt, struct list_head *pages_list,
+				 u64 length, iova_t *dst_iova, int iommu_prot, unsigned flags)
 {
 	struct iopt_pages_list *elm;
 	u32 nr = 0;
@@ -243,8 +244,8 @@ static int iopt_map_common(struct iommufd_ctx *ictx, struct io_pagetable *iopt,
 	return rc;
 }
 
-int iopt_map_user_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iova_t *iova, uva_t uptr,
-			u64 length, int iommu_prot, unsigned flags)
+int iopt_map_user_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iova_t *iova,
+			uva_t uptr, u64 length, int iommu_prot, unsigned flags)
 {
 	struct iopt_pages *pages;
 	int rc;
@@ -252,7 +253,8 @@ int iopt_map_user_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iov
 	rc = iopt_alloc_user_pages(uptr, length, iommu_prot & IOMMU_WRITE, &pages);
 	if (rc)
 		return rc;
-	return iopt_map_common(ictx, iopt, pages, iova, length, uptr % PAGE_SIZE, iommu_prot, flags);
+	return iopt_map_common(ictx, iopt, pages, iova, length, uptr % PAGE_SIZE, iommu_prot,
+			       flags);
 }
 
 int iopt_map_file_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iova_t *iova, int fd,
@@ -274,5 +276,6 @@ int iopt_map_file_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iov
 	fput(file);
 	if (rc)
 		return rc;
-	return iopt_map_common(ictx, iopt, pages, iova, length, start % PAGE_SIZE, iommu_prot, flags);
+	return iopt_map_common(ictx, iopt, pages, iova, length, start % PAGE_SIZE, iommu_prot,
+			       flags);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The IOVA space of an IOAS: areas, what is reserved and allowed, the domains that are filled from it,
- * and the pages objects areas point into. Linux: drivers/iommu/iommufd/io_pagetable.h.
+ * The IOVA space of an IOAS: areas, what is reserved and allowed, the domains that are filled from
+ * it, and the pages objects areas point into. Linux: drivers/iommu/iommufd/io_pagetable.h.
  *
- * A byte i of an area is byte (i - first) + page_offset + pages_index * PAGE_SIZE of its pages object.
+ * A byte i of an area is byte (i - first) + page_offset + pages_index * PAGE_SIZE of its pages
+ * object.
  */
 #ifndef LIB_IOMMUFD_IO_PAGETABLE_H
 #define LIB_IOMMUFD_IO_PAGETABLE_H
@@ -70,8 +71,8 @@ static inline u64 iopt_area_last_index(const struct iopt_area *area)
 /* io_pagetable.c */
 int iopt_init_table(struct io_pagetable *iopt);
 void iopt_destroy_table(struct io_pagetable *iopt);
-int iopt_map_user_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iova_t *iova, uva_t uptr,
-			u64 length, int iommu_prot, unsigned flags);
+int iopt_map_user_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iova_t *iova,
+			uva_t uptr, u64 length, int iommu_prot, unsigned flags);
 int iopt_map_file_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iova_t *iova, int fd,
 			u64 start, u64 length, int iommu_prot, unsigned flags);
 /* Turns the list into adjacent areas at *@dst_iova. On failure the list still owns everything. */
@@ -102,7 +103,8 @@ bool iopt_allowed_intersects(const struct io_pagetable *iopt, iova_t first, iova
 int iopt_set_allow_iova(struct io_pagetable *iopt, struct list_head *allowed);
 void iopt_free_allowed(struct list_head *allowed);
 /* Calls @fn for each maximal range that is not reserved; a nonzero result stops (for reading). */
-int iopt_for_each_usable(const struct io_pagetable *iopt, int (*fn)(void *, iova_t, iova_t), void *ctx);
+int iopt_for_each_usable(const struct io_pagetable *iopt, int (*fn)(void *, iova_t, iova_t),
+			 void *ctx);
 
 /* iopt_domains.c */
 int iopt_table_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The ioctls on an IOAS: what the user gave is checked here, in Linux's order, before anything changes
- * (Linux: drivers/iommu/iommufd/ioas.c). COPY has a file of its own.
+ * The ioctls on an IOAS: what the user gave is checked here, in Linux's order, before anything
+ * changes (Linux: drivers/iommu/iommufd/ioas.c). COPY has a file of its own.
  *
  * MAP, MAP_FILE and UNMAP whose answer cannot be written back fail with -EFAULT and stay done.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What the files of lib/iommufd/ share: the module, objects and their references, devices and groups,
- * the commands. Linux: drivers/iommu/iommufd/iommufd_private.h.
+ * What the files of lib/iommufd/ share: the module, objects and their references, devices and
+ * groups, the commands. Linux: drivers/iommu/iommufd/iommufd_private.h.
  */
 #ifndef LIB_IOMMUFD_PRIVATE_H
 #define LIB_IOMMUFD_PRIVATE_H

@@ -3,11 +3,12 @@
  * Domains of an IOVA space, and what they ask of it: alignment and aperture (Linux:
  * drivers/iommu/iommufd/io_pagetable.c, the table part).
  *
- * A domain that joins is filled from every complete area; one that leaves is emptied, and the last one
- * gives the pages back. domains_rwsem is held for writing throughout, so no map or unmap is half way.
+ * A domain that joins is filled from every complete area; one that leaves is emptied, and the last
+ * one gives the pages back. domains_rwsem is held for writing throughout, so no map or unmap is
+ * half way.
  *
- * The alignment of the space is the largest page size that anything attached calls its smallest, and
- * never more than a CPU page. It rises only if every area, pending ones too, already has it.
+ * The alignment of the space is the largest page size that anything attached calls its smallest,
+ * and never more than a CPU page. It rises only if every area, pending ones too, already has it.
  */
 #include "lib/iommufd/io_pagetable.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Where a mapping goes: the test of an IOVA the caller chose, and Linux's automatic placement, byte for
- * byte (drivers/iommu/iommufd/io_pagetable.c, iopt_alloc_iova()).
+ * Where a mapping goes: the test of an IOVA the caller chose, and Linux's automatic placement, byte
+ * for byte (drivers/iommu/iommufd/io_pagetable.c, iopt_alloc_iova()).
  *
- * Automatic placement is first fit from below within each allowed span, within [PAGE_SIZE,
- * U64_MAX - PAGE_SIZE] even if more is allowed. A candidate is aligned to the alignment that address
- * and length share, at most 2 MiB, and then takes over the offset of the address within its page, by
- * an OR that does not align again. Two oddities are kept because programs can see them: the span's
- * start moves up to its first candidate before holes are looked at, and a candidate in the last byte
- * of its interval never fits.
+ * Automatic placement is first fit from below within each allowed span, and never in the first or
+ * the last page even if they are allowed. A candidate is aligned to the alignment that address and
+ * length share, at most 2 MiB, and then takes over the offset of the address within its page, by an
+ * OR that does not align again. Two oddities are kept because programs can see them: the span's
+ * start moves up to its first candidate before holes are looked at, and a candidate in the last
+ * byte of its interval never fits.
  *
  * Unlike Linux: the search skips the part of the IOVA space that is known to be full, which changes
  * how long it takes and nothing else.
@@ -20,7 +20,8 @@ struct placement {
 };
 
 /* The candidate of the closed interval [first, last], or false: it does not fit. */
-static bool placement_fits(const struct placement *want, iova_t first, iova_t last, iova_t *candidate)
+static bool placement_fits(const struct placement *want, iova_t first, iova_t last,
+			   iova_t *candidate)
 {
 	iova_t at;
 
@@ -64,8 +65,8 @@ static void advance_full_below(struct io_pagetable *iopt)
 		*at = last == U64_MAX ? last : last + 1;
 }
 
-static bool place_in_span(const struct io_pagetable *iopt, const struct placement *want, iova_t first,
-			  iova_t last, iova_t *iova)
+static bool place_in_span(const struct io_pagetable *iopt, const struct placement *want,
+			  iova_t first, iova_t last, iova_t *iova)
 {
 	iova_t from, used_first, used_last;
 

@@ -3,10 +3,10 @@
  * /dev/iommu: open, release, and the way of an ioctl to its handler (Linux:
  * drivers/iommu/iommufd/main.c).
  *
- * Dispatch, in Linux's order: a number outside the table never touches user memory (-ENOTTY); then the
- * u32 size is read (-EFAULT) before the number is found to be a hole or of the wrong type (-ENOTTY);
- * size too small (-EINVAL); a nonzero byte beyond what we know (-E2BIG); then the handler. What it
- * answers goes back from offset 0, at most as much as the caller has room for.
+ * Dispatch, in Linux's order: a number outside the table never touches user memory (-ENOTTY); then
+ * the u32 size is read (-EFAULT) before the number is found to be a hole or of the wrong type
+ * (-ENOTTY); size too small (-EINVAL); a nonzero byte beyond what we know (-E2BIG); then the
+ * handler. What it answers goes back from offset 0, at most as much as the caller has room for.
  *
  * A design may add rows or take one over; the sizes are checked by the same rules.
  *
@@ -78,7 +78,8 @@ int ifs_iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t cmd_len)
 }
 
 /*
- * The row for @nr, in @op. False: the number lies beyond the table. A hole within it has no execute.
+ * The row for @nr, in @op. False: the number lies beyond the table. A hole within it has no
+ * execute.
  */
 static bool iommufd_find_op(const struct ifs_design *design, u32 nr, struct iommufd_ioctl_op *op)
 {

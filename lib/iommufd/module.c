@@ -2,8 +2,9 @@
 /*
  * iommufd as a module: what boot starts and an orderly shutdown ends. Nothing here is per context.
  *
- * The nodes of all area and pin trees of a kernel come from one pool, which grows in the kernel's heap
- * and goes back only with the module, so that a context with a handful of areas costs almost nothing.
+ * The nodes of all area and pin trees of a kernel come from one pool, which grows in the kernel's
+ * heap and goes back only with the module, so that a context with a handful of areas costs almost
+ * nothing.
  */
 #include "lib/iommufd/iommufd_private.h"
 
@@ -27,8 +28,8 @@ static void module_pool_release(void *ctx, void *pool)
 }
 
 /*
- * Takes the pool's first block at boot: a map that fails later must not leave the heap different from
- * how it found it.
+ * Takes the pool's first block at boot: a map that fails later must not leave the heap different
+ * from how it found it.
  */
 static bool module_pool_warm(struct iommufd_module *module)
 {
@@ -73,13 +74,15 @@ err_free_module:
 }
 
 /*
- * A context outlives its last descriptor if one of its own areas holds its file. Linux leaks it until
- * reboot, and the module with it; the shutdown has counted it as a leak and here the knot is cut.
+ * A context outlives its last descriptor if one of its own areas holds its file. Linux leaks it
+ * until reboot, and the module with it; the shutdown has counted it as a leak and here the knot is
+ * cut.
  */
 static void cut_self_mapped(struct iommufd_module *module)
 {
 	while (!list_empty(&module->contexts)) {
-		struct iommufd_ctx *ictx = list_first_entry(&module->contexts, struct iommufd_ctx, list);
+		struct iommufd_ctx *ictx = list_first_entry(&module->contexts, struct iommufd_ctx,
+							    list);
 		struct file *file = get_file(ictx->file);
 
 		iommufd_objects_destroy_all(ictx);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Objects: one id space per context, lowest free id from 1. An id is taken when creation begins and is
- * visible once creation succeeded; until then every lookup says -ENOENT.
+ * Objects: one id space per context, lowest free id from 1. An id is taken when creation begins and
+ * is visible once creation succeeded; until then every lookup says -ENOENT.
  *
- * Two counts. users: the table's own, and one for everything that needs the object to stay; an object
- * goes only when the table's is the last. wait_cnt: those who are inside a call right now; removal
- * waits for them.
+ * Two counts. users: the table's own, and one for everything that needs the object to stay; an
+ * object goes only when the table's is the last. wait_cnt: those who are inside a call right now;
+ * removal waits for them.
  *
- * Linux: the object part of drivers/iommu/iommufd/main.c. Left out: tombstones, which only a vDEVICE
- * leaves behind.
+ * Linux: the object part of drivers/iommu/iommufd/main.c. Left out: tombstones, which only a
+ * vDEVICE leaves behind.
  *
  * Unlike Linux: a removal never has to wait. A task that runs to completion holds no reference when
  * another one starts, and with an explorer a transient user makes the removal fail with -EBUSY just
@@ -112,8 +112,8 @@ static void iommufd_object_reap(struct iommufd_object *obj)
 }
 
 /*
- * Takes the object out of the table if the table's is its last reference (-EBUSY). Needs the table's
- * lock.
+ * Takes the object out of the table if the table's is its last reference (-EBUSY). Needs the
+ * table's lock.
  */
 static int iommufd_object_unlink(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {

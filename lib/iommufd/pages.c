@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Pages objects: memory that areas point into. One is made by each MAP, shared by COPY, and goes with
- * its last area (Linux: drivers/iommu/iommufd/pages.c). Which of its pages are pinned is in pinned.c.
+ * Pages objects: memory that areas point into. One is made by each MAP, shared by COPY, and goes
+ * with its last area (Linux: drivers/iommu/iommufd/pages.c). Which of its pages are pinned is in
+ * pinned.c.
  *
  * Left out: in-kernel accesses as a second kind of holder, dma-bufs.
  */
@@ -88,8 +89,9 @@ static void iopt_free_pages(struct iopt_pages *pages)
 }
 
 /*
- * Any file can be mapped, an iommufd too, and callers hold locks of an IOVA space. Linux's fput() runs
- * release() only when the task returns to userspace; so here a file waits for iommufd_free_dead_pages().
+ * Any file can be mapped, an iommufd too, and callers hold locks of an IOVA space. Linux's fput()
+ * runs release() only when the task returns to userspace; so here a file waits for
+ * iommufd_free_dead_pages().
  */
 void iopt_put_pages(struct iopt_pages *pages)
 {

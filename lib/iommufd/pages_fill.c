@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Filling domains from pages objects: each maximal run of consecutive frames becomes one iommu_map(),
- * the first starting at the offset within its page, the last trimmed to the area. With huge pages
- * disabled every page is mapped by itself.
+ * Filling domains from pages objects: each maximal run of consecutive frames becomes one
+ * iommu_map(), the first starting at the offset within its page, the last trimmed to the area. With
+ * huge pages disabled every page is mapped by itself.
  *
- * An area is *stored* while at least one domain holds it: then its pages are held, and the DMA checker
- * has its grants. Grants are made from the frames that were pinned, not from what tables say:
+ * An area is *stored* while at least one domain holds it: then its pages are held, and the DMA
+ * checker has its grants. Grants are made from the frames that were pinned, not from what tables
+ * say:
  *
  *     hold, grant, map (every domain)   ...   unmap (every domain), revoke, unhold
  *
@@ -22,8 +23,8 @@ struct fill {
 };
 
 /* What of a run of frames the area shows, and where. */
-static void fill_clip(const struct iopt_area *area, u64 page_index, pa_t *pa, u64 nr_pages, iova_t *iova,
-		      u64 *length)
+static void fill_clip(const struct iopt_area *area, u64 page_index, pa_t *pa, u64 nr_pages,
+		      iova_t *iova, u64 *length)
 {
 	u64 offset = (page_index - area->pages_index) * PAGE_SIZE;
 	u64 rest;
@@ -79,7 +80,8 @@ static void unmap_range(struct iommu_domain *domain, iova_t first, u64 length)
 }
 
 /* Writes the tables of one domain. On failure they are as before. */
-static int area_map_domain(struct iopt_area *area, struct iopt_pages *pages, struct iommu_domain *domain)
+static int area_map_domain(struct iopt_area *area, struct iopt_pages *pages,
+			   struct iommu_domain *domain)
 {
 	struct fill fill = { .area = area, .domain = domain, .next = area->first };
 	int rc = iopt_pages_for_each_run(pages, area->pages_index, iopt_area_last_index(area),
@@ -97,8 +99,8 @@ static int area_store(struct iopt_area *area, struct iopt_pages *pages)
 
 	if (rc)
 		return rc;
-	return iopt_pages_for_each_run(pages, area->pages_index, iopt_area_last_index(area), fill_run,
-				       &fill);
+	return iopt_pages_for_each_run(pages, area->pages_index, iopt_area_last_index(area),
+				       fill_run, &fill);
 }
 
 void iopt_area_unstore(struct iopt_area *area, struct iopt_pages *pages)
@@ -182,10 +184,11 @@ int iopt_area_fill_domain(struct iopt_area *area, struct iommu_domain *domain)
 }
 
 int ifs_iopt_area_for_each_run(struct iopt_area *area,
-			       int (*fn)(void *ctx, u64 page_index, pa_t pa, u64 nr_pages), void *ctx)
+			       int (*fn)(void *ctx, u64 page_index, pa_t pa, u64 nr_pages),
+			       void *ctx)
 {
 	if (!area->pages || !area->storage_domain)
 		return -ENOENT;
-	return iopt_pages_for_each_run(area->pages, area->pages_index, iopt_area_last_index(area), fn,
-				       ctx);
+	return iopt_pages_for_each_run(area->pages, area->pages_index, iopt_area_last_index(area),
+				       fn, ctx);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Which pages of a pages object are pinned, and who holds them (Linux: drivers/iommu/iommufd/pages.c).
+ * Which pages of a pages object are pinned, and who holds them (Linux:
+ * drivers/iommu/iommufd/pages.c).
  *
  * However many areas and domains use a page of the object, it is pinned and charged once, from the
  * first hold to the last. Holds are kept per range of page indexes, never per page:
@@ -10,12 +11,12 @@
  *     pinned ranges       |   1    | 2  |  1   |        holders
  *
  * Invariants: ranges are disjoint; each has at least one holder and knows its frames as runs; both
- * bounds of every hold are bounds of ranges. So taking a hold may have to split a range and can fail;
- * giving it back splits nothing and cannot.
+ * bounds of every hold are bounds of ranges. So taking a hold may have to split a range and can
+ * fail; giving it back splits nothing and cannot.
  *
  * Frames come from GUP on the mapping process (USER) or from the memory file (FILE). A page that is
- * held already is not looked up again: that is why new domains still see the original frames after the
- * process unmapped the memory or died.
+ * held already is not looked up again: that is why new domains still see the original frames after
+ * the process unmapped the memory or died.
  */
 #include "lib/iommufd/pinned.h"
 
@@ -52,7 +53,8 @@ static void pinned_insert(struct iopt_pinned *pinned, struct pinned_range *range
 	if (only)
 		done = range_tree_insert(&pinned->ranges, only->first, only->last, (uintptr_t)only);
 	pinned->only = NULL;
-	done = done && range_tree_insert(&pinned->ranges, range->first, range->last, (uintptr_t)range);
+	done = done && range_tree_insert(&pinned->ranges, range->first, range->last,
+					 (uintptr_t)range);
 	assert(done);
 }
 
@@ -193,7 +195,8 @@ static int range_split(struct iopt_pages *pages, u64 index)
 	right->holders = left->holders;
 	rc = runs_slice(&left->runs, 0, index - left->first, &left_runs);
 	if (!rc)
-		rc = runs_slice(&left->runs, index - left->first, range_nr_pages(right), &right->runs);
+		rc = runs_slice(&left->runs, index - left->first, range_nr_pages(right),
+				&right->runs);
 	if (!rc && !range_tree_reserve(&pages->pinned->ranges, 2))
 		rc = -ENOMEM;
 	if (rc) {

@@ -2,9 +2,9 @@
 /*
  * IOVA that cannot be used, and IOVA that must stay usable.
  *
- * Reservations come from the aperture of a domain and from the regions of a device, and carry who made
- * them: they are removed by owner. They may repeat and overlap. A reservation fails over any area,
- * pending ones too, and over what userspace asked to keep free (the allowed list).
+ * Reservations come from the aperture of a domain and from the regions of a device, and carry who
+ * made them: they are removed by owner. They may repeat and overlap. A reservation fails over any
+ * area, pending ones too, and over what userspace asked to keep free (the allowed list).
  *
  * Devices behind VT-d have one region: the interrupt window 0xfee00000 to 0xfeefffff, which the
  * hardware does not translate (Linux: intel_iommu_get_resv_regions()). Left out: RMRRs.
@@ -127,7 +127,8 @@ void iopt_free_allowed(struct list_head *allowed)
 	}
 }
 
-int iopt_for_each_usable(const struct io_pagetable *iopt, int (*fn)(void *, iova_t, iova_t), void *ctx)
+int iopt_for_each_usable(const struct io_pagetable *iopt, int (*fn)(void *, iova_t, iova_t),
+			 void *ctx)
 {
 	const struct iopt_reserved *r;
 	iova_t from = 0;

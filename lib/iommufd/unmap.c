@@ -3,9 +3,9 @@
  * Unmapping: whole areas within a range, lowest first (drivers/iommu/iommufd/io_pagetable.c,
  * iopt_unmap_iova_range()).
  *
- * It is not atomic, and Linux's programs know: the areas before the one that cannot go are gone when
- * the error is returned, and how many bytes that were is not. Left out: areas that in-kernel accesses
- * use (they are asked to let go first).
+ * It is not atomic, and Linux's programs know: the areas before the one that cannot go are gone
+ * when the error is returned, and how many bytes that were is not. Left out: areas that in-kernel
+ * accesses use (they are asked to let go first).
  */
 #include "lib/iommufd/io_pagetable.h"
 
@@ -26,7 +26,8 @@ void iopt_abort_area(struct iopt_area *area)
 	kfree(area);
 }
 
-static int iopt_unmap_iova_range(struct io_pagetable *iopt, iova_t start, iova_t last, u64 *unmapped)
+static int iopt_unmap_iova_range(struct io_pagetable *iopt, iova_t start, iova_t last,
+				 u64 *unmapped)
 {
 	struct iopt_area *area;
 	u64 bytes = 0;

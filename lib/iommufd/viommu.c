@@ -2,8 +2,8 @@
 /*
  * Virtual IOMMUs, and commands that are not there yet.
  *
- * VT-d has no vIOMMU support in Linux 7.3, so VIOMMU_ALLOC gets as far as asking the driver, and what
- * builds on a vIOMMU as far as not finding one: exactly what Linux answers on such hardware.
+ * VT-d has no vIOMMU support in Linux 7.3, so VIOMMU_ALLOC gets as far as asking the driver, and
+ * what builds on a vIOMMU as far as not finding one: exactly what Linux answers on such hardware.
  */
 #include "lib/iommufd/iommufd_private.h"
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * One character device per PCI device, /dev/vfio/devices/vfioN, N in the order of segment and address
- * (Linux: drivers/vfio/device_cdev.c, iommufd.c, pci/vfio_pci_core.c).
+ * One character device per PCI device, /dev/vfio/devices/vfioN, N in the order of segment and
+ * address (Linux: drivers/vfio/device_cdev.c, iommufd.c, pci/vfio_pci_core.c).
  *
- * A device file does nothing until it is bound to an iommufd; then the device belongs to that context
- * until the file's last reference goes. Any number of files may be open, one may be bound. Binding
- * resets the function and so does the end, as Linux enables and disables it: a device never starts a
- * user's life with another user's DMA.
+ * A device file does nothing until it is bound to an iommufd; then the device belongs to that
+ * context until the file's last reference goes. Any number of files may be open, one may be bound.
+ * Binding resets the function and so does the end, as Linux enables and disables it: a device never
+ * starts a user's life with another user's DMA.
  *
- * A device restored from the previous kernel is the exception: its DMA goes on while it is bound, and
- * RESET is refused as long as it runs on its restored domain. Once that is swapped for a HWPT it is a
- * device like any other. If its file is closed before, it is blocked.
+ * A device restored from the previous kernel is the exception: its DMA goes on while it is bound,
+ * and RESET is refused as long as it runs on its restored domain. Once that is swapped for a HWPT
+ * it is a device like any other. If its file is closed before, it is blocked.
  *
  * Left out: regions, interrupts, features, hot reset, PASIDs.
  */
@@ -289,7 +289,7 @@ static void vfio_fops_release(struct file *file)
 
 	mutex_lock(&vdev->dev_set_lock);
 	if (df->access_granted) {
-		/* The context may go with the device: with no lock held (Linux's fput() is deferred). */
+		/* The context may go with the device: then without a lock, as in Linux. */
 		iommufd = get_file(ifs_iommufd_device_ctx(vdev->iommufd_device)->file);
 		vfio_df_close(df);
 	}

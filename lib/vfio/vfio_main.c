@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * VFIO's devices: one for each PCI device the IOMMU core knows when the kernel boots, and what a design
- * may ask about them.
+ * VFIO's devices: one for each PCI device the IOMMU core knows when the kernel boots, and what a
+ * design may ask about them.
  */
 #include "lib/vfio/vfio_private.h"
 

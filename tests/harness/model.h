@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * What an IOAS should do, said as naively as it can be: one cell per page of a small IOVA space, no
- * ranges, no trees, no sharing. Random calls are made on the model and on the real thing; results, what
- * devices reach and what is pinned must agree.
+ * ranges, no trees, no sharing. Random calls are made on the model and on the real thing; results,
+ * what devices reach and what is pinned must agree.
  */
 #ifndef TESTS_HARNESS_MODEL_H
 #define TESTS_HARNESS_MODEL_H

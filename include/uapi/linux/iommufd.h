@@ -4,8 +4,8 @@
  * systems whose headers are older. Names are Linux's, so that programs need no change. The guard is
  * not Linux's: where both headers are on the path, the first one found wins and the two agree.
  *
- * Every structure starts with its own size. All commands are _IO(';', nr): neither direction nor size
- * is encoded. 64-bit fields are 8-byte aligned on every architecture.
+ * Every structure starts with its own size. All commands are _IO(';', nr): neither direction nor
+ * size is encoded. 64-bit fields are 8-byte aligned on every architecture.
  */
 #ifndef IFS_UAPI_LINUX_IOMMUFD_H
 #define IFS_UAPI_LINUX_IOMMUFD_H
@@ -42,7 +42,6 @@ enum {
 };
 
 /* Objects and address spaces. */
-
 struct iommu_destroy {
 	__u32 size;
 	__u32 id;
@@ -81,7 +80,6 @@ struct iommu_ioas_allow_iovas {
 #define IOMMU_IOAS_ALLOW_IOVAS _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_ALLOW_IOVAS)
 
 /* Mapping. */
-
 enum iommufd_ioas_map_flags {
 	IOMMU_IOAS_MAP_FIXED_IOVA = 1 << 0,
 	IOMMU_IOAS_MAP_WRITEABLE = 1 << 1,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The part of VFIO's user ABI (Linux 7.3) that belongs to a device file bound to an iommufd: our own
- * declarations, names as in Linux. Programs that need the rest of VFIO use the system's header, which
- * this one must not be mixed with in one file.
+ * The part of VFIO's user ABI (Linux 7.3) that belongs to a device file bound to an iommufd: our
+ * own declarations, names as in Linux. Programs that need the rest of VFIO use the system's header,
+ * which this one must not be mixed with in one file.
  */
 #ifndef IFS_UAPI_LINUX_VFIO_H
 #define IFS_UAPI_LINUX_VFIO_H

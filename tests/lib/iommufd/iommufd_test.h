@@ -78,7 +78,8 @@ static inline int64_t t_copy(struct fixture *f, int fd, uint32_t dst, uint32_t s
 }
 
 /* Bytes unmapped, or -errno. */
-static inline int64_t t_unmap(struct fixture *f, int fd, uint32_t ioas, uint64_t iova, uint64_t length)
+static inline int64_t t_unmap(struct fixture *f, int fd, uint32_t ioas, uint64_t iova,
+			      uint64_t length)
 {
 	struct iommu_ioas_unmap cmd = { .size = sizeof(cmd), .ioas_id = ioas, .iova = iova,
 					.length = length };
@@ -111,8 +112,8 @@ static inline int t_allow(struct fixture *f, int fd, uint32_t ioas,
 }
 
 /* The value, or -errno. */
-static inline int64_t t_option(struct fixture *f, int fd, uint32_t option, uint16_t op, uint32_t object,
-			       uint64_t value)
+static inline int64_t t_option(struct fixture *f, int fd, uint32_t option, uint16_t op,
+			       uint32_t object, uint64_t value)
 {
 	struct iommu_option cmd = { .size = sizeof(cmd), .option_id = option, .op = op,
 				    .object_id = object, .val64 = value };
@@ -121,7 +122,8 @@ static inline int64_t t_option(struct fixture *f, int fd, uint32_t option, uint1
 	return rc ? rc : (int64_t)cmd.val64;
 }
 
-static inline int64_t t_hwpt_alloc(struct fixture *f, int fd, uint32_t flags, uint32_t dev, uint32_t pt)
+static inline int64_t t_hwpt_alloc(struct fixture *f, int fd, uint32_t flags, uint32_t dev,
+				   uint32_t pt)
 {
 	struct iommu_hwpt_alloc cmd = { .size = sizeof(cmd), .flags = flags, .dev_id = dev,
 					.pt_id = pt };

@@ -23,7 +23,8 @@ static void test_option_errors_in_linux_order(void **state)
 {
 	struct fixture *f = *state;
 	struct iommu_option cmd = { .size = sizeof(cmd), .option_id = 9, .__reserved = 1 };
-	struct ifs_process_config config = { .size = sizeof(config), .drop_cap_sys_resource = true };
+	struct ifs_process_config config = { .size = sizeof(config),
+					    .drop_cap_sys_resource = true };
 	int fd = t_open(f);
 
 	assert_int_equal(ifs_ioctl(f->process, fd, IOMMU_OPTION, &cmd), -95);
@@ -96,7 +97,8 @@ static void test_charge_user_limit_when_pinned(void **state)
 	assert_int_equal(t_map(f, fd, ioas, RD | WR | FIXED, (uintptr_t)buffer, 0x5000, 0), -12);
 	assert_int_equal(t_map(f, fd, ioas, RD | WR | FIXED, (uintptr_t)buffer, 0x3000, 0), 0);
 	assert_int_equal(t_map(f, fd, ioas, RD | FIXED, (uintptr_t)buffer, 0x2000, 0x10000), -12);
-	assert_int_equal(t_map(f, fd, ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x10000), 0x10000);
+	assert_int_equal(t_map(f, fd, ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x10000),
+			 0x10000);
 	/* A copy of what is pinned costs nothing. */
 	assert_int_equal(t_copy(f, fd, ioas, ioas, RD | FIXED, 0x3000, 0x20000, 0), 0x20000);
 	ifs_process_get_locked(f->process, &pin, &lck);

@@ -13,14 +13,16 @@ struct tracked {
 /* 16 pages at IOVA 0x100000, written by the first device. */
 static struct tracked track(struct fixture *f)
 {
-	struct tracked t = { .fd = t_open(f), .vfio = t_open_vfio(f, 0), .buffer = t_buffer(0x10000) };
+	struct tracked t = { .fd = t_open(f), .vfio = t_open_vfio(f, 0),
+			    .buffer = t_buffer(0x10000) };
 
 	t.ioas = t_ioas_alloc(f, t.fd);
 	t.dev = t_bind(f, t.vfio, t.fd);
 	t.hwpt = t_hwpt_alloc(f, t.fd, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, t.dev, t.ioas);
 	assert_int_equal(t.hwpt, 3);
 	assert_int_equal(t_attach(f, t.vfio, t.hwpt), 3);
-	assert_int_equal(t_map(f, t.fd, t.ioas, RD | WR | FIXED, (uintptr_t)t.buffer, 0x10000, 0x100000),
+	assert_int_equal(t_map(f, t.fd, t.ioas, RD | WR | FIXED, (uintptr_t)t.buffer, 0x10000,
+			       0x100000),
 			 0x100000);
 	return t;
 }
@@ -38,7 +40,8 @@ static int get_dirty(struct fixture *f, struct tracked *t, uint32_t flags, uint6
 {
 	struct iommu_hwpt_get_dirty_bitmap cmd = { .size = sizeof(cmd), .hwpt_id = t->hwpt,
 						   .flags = flags, .iova = iova, .length = length,
-						   .page_size = page_size, .data = (uintptr_t)data };
+						   .page_size = page_size,
+						   .data = (uintptr_t)data };
 
 	return ifs_ioctl(f->process, t->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd);
 }
@@ -52,7 +55,8 @@ static void test_get_dirty_errors_in_linux_order(void **state)
 {
 	struct fixture *f = *state;
 	struct tracked t = track(f);
-	struct iommu_hwpt_get_dirty_bitmap cmd = { .size = sizeof(cmd), .hwpt_id = 9, .__reserved = 1 };
+	struct iommu_hwpt_get_dirty_bitmap cmd = { .size = sizeof(cmd), .hwpt_id = 9,
+						  .__reserved = 1 };
 	uint32_t plain = t_hwpt_alloc(f, t.fd, 0, t.dev, t.ioas);
 	uint64_t bits = 0;
 
@@ -124,7 +128,8 @@ static void test_get_dirty_stops_at_hole(void **state)
 	struct tracked t = track(f);
 	uint64_t bits = 0;
 
-	assert_int_equal(t_map(f, t.fd, t.ioas, RD | WR | FIXED, (uintptr_t)t.buffer, 0x1000, 0x112000),
+	assert_int_equal(t_map(f, t.fd, t.ioas, RD | WR | FIXED, (uintptr_t)t.buffer, 0x1000,
+			       0x112000),
 			 0x112000);
 	assert_int_equal(set_tracking(f, &t, t.hwpt, 1), 0);
 	dma_write(f, 0x10f000);
@@ -137,7 +142,9 @@ static void test_get_dirty_stops_at_hole(void **state)
 	munmap(t.buffer, 0x10000);
 }
 
-/* What a large entry says holds for all of it: bits past the range, but not past the bitmap's page. */
+/*
+ * What a large entry says holds for all of it: bits past the range, but not past the bitmap's page.
+ */
 static void test_get_dirty_large_entry_sets_bits_past_range(void **state)
 {
 	struct fixture *f = *state;
@@ -153,7 +160,8 @@ static void test_get_dirty_large_entry_sets_bits_past_range(void **state)
 	t = track(f);
 	memfd = ifs_memfd_create(f->process, "m", 0);
 	assert_int_equal(ifs_ftruncate(f->process, memfd, 4 << 20), 0);
-	assert_int_equal(t_map_file(f, t.fd, t.ioas, RD | WR | FIXED, memfd, 0, 4 << 20, 0x40000000),
+	assert_int_equal(t_map_file(f, t.fd, t.ioas, RD | WR | FIXED, memfd, 0, 4 << 20,
+				    0x40000000),
 			 0x40000000);
 	assert_int_equal(set_tracking(f, &t, t.hwpt, 1), 0);
 	dma_write(f, 0x40000000);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* From an ioctl's number and size to its handler: the order in which Linux notices what is wrong. */
+/*
+ * From an ioctl's number and size to its handler: the order in which Linux notices what is wrong.
+ */
 #include "tests/lib/iommufd/iommufd_test.h"
 
 /* A program that probes for a command would get the wrong answer from a bad pointer. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Every allocation of every call fails once: the call says so, nothing has changed, and the same call
- * then works.
+ * Every allocation of every call fails once: the call says so, nothing has changed, and the same
+ * call then works.
  */
 #include "tests/lib/iommufd/iommufd_test.h"
 
@@ -19,7 +19,9 @@ static int64_t call_ioas_alloc(struct scene *s)
 
 static int64_t call_allow(struct scene *s)
 {
-	static const struct iommu_iova_range ranges[] = { { 0x10000000, 0x1fffffff }, { 0, 0xfffffff } };
+	static const struct iommu_iova_range ranges[] = {
+		{ 0x10000000, 0x1fffffff }, { 0, 0xfffffff },
+	};
 
 	return t_allow(s->f, s->fd, s->ioas, ranges, 2);
 }
@@ -42,7 +44,8 @@ static int64_t call_copy(struct scene *s)
 
 static int64_t call_map_file(struct scene *s)
 {
-	return t_map_file(s->f, s->fd, s->ioas, RD | WR | FIXED, s->memfd, 0x1000, 0x400000, 0x80000000);
+	return t_map_file(s->f, s->fd, s->ioas, RD | WR | FIXED, s->memfd, 0x1000, 0x400000,
+			  0x80000000);
 }
 
 static int64_t call_attach_auto(struct scene *s)
@@ -87,7 +90,8 @@ static int64_t sweep(struct scene *s, const char *name, int64_t (*call)(struct s
 		if (!ifs_kernel_fail_fired(s->f->kernel, NULL)) {
 			ifs_kernel_fail_nth(s->f->kernel, 0, false);
 			if (rc < 0)
-				fail_msg("%s fails with %lld without a reason", name, (long long)rc);
+				fail_msg("%s fails with %lld without a reason", name,
+					 (long long)rc);
 			fixture_check(s->f);
 			return rc;
 		}
@@ -97,7 +101,8 @@ static int64_t sweep(struct scene *s, const char *name, int64_t (*call)(struct s
 			fail_msg("%s, allocation %llu: %lld", name, (unsigned long long)nth,
 				 (long long)rc);
 		if (ifs_kernel_state_hash(s->f->kernel) != hash)
-			fail_msg("%s, allocation %llu: state changed", name, (unsigned long long)nth);
+			fail_msg("%s, allocation %llu: state changed", name,
+				 (unsigned long long)nth);
 	}
 	fail_msg("%s never succeeds", name);
 	return 0;

@@ -80,7 +80,8 @@ static void test_pins_follow_first_and_last_domain(void **state)
 	uint32_t hwpt[2], other = t_ioas_alloc(f, b.fd);
 	uint64_t alignment;
 
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | WR | FIXED, (uintptr_t)buffer, 0x4000, 0x10000),
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | WR | FIXED, (uintptr_t)buffer, 0x4000,
+			       0x10000),
 			 0x10000);
 	assert_int_equal(t_vm_pin(f), 0);
 	hwpt[0] = t_hwpt_alloc(f, b.fd, 0, b.dev, b.ioas);
@@ -90,8 +91,10 @@ static void test_pins_follow_first_and_last_domain(void **state)
 	assert_int_equal(t_ranges(f, b.fd, b.ioas, NULL, 0, &alignment), -90);
 	assert_int_equal(alignment, 0x1000);
 	/* A copy into the same and into another space: the same pages, pinned once. */
-	assert_int_equal(t_copy(f, b.fd, b.ioas, b.ioas, RD | FIXED, 0x2000, 0x20000, 0x11000), 0x20000);
-	assert_int_equal(t_copy(f, b.fd, other, b.ioas, RD | FIXED, 0x1000, 0x20000, 0x13000), 0x20000);
+	assert_int_equal(t_copy(f, b.fd, b.ioas, b.ioas, RD | FIXED, 0x2000, 0x20000, 0x11000),
+			 0x20000);
+	assert_int_equal(t_copy(f, b.fd, other, b.ioas, RD | FIXED, 0x1000, 0x20000, 0x13000),
+			 0x20000);
 	assert_int_equal(t_vm_pin(f), 4);
 	/* The original goes; the copy still holds two of its pages. */
 	assert_int_equal(t_unmap(f, b.fd, b.ioas, 0x10000, 0x4000), 0x4000);
@@ -101,8 +104,10 @@ static void test_pins_follow_first_and_last_domain(void **state)
 	assert_int_equal(t_hwpt_alloc(f, b.fd, 0, b.dev, other), 5);
 	assert_int_equal(t_vm_pin(f), 3);
 	/* Two maps of one address pin twice. */
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x40000), 0x40000);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x41000), 0x41000);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x40000),
+			 0x40000);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x41000),
+			 0x41000);
 	assert_int_equal(t_vm_pin(f), 5);
 	assert_int_equal(t_destroy(f, b.fd, hwpt[0]), 0);
 	assert_int_equal(t_vm_pin(f), 1);
@@ -126,7 +131,8 @@ static void test_fill_failure_changes_nothing(void **state)
 	assert_int_equal(mprotect(buffer + 0x2000, 0x1000, PROT_READ), 0);
 	/* Without a table all of this is accepted ... */
 	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0), 0);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x2000, 0x10000), 0x10000);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x2000, 0x10000),
+			 0x10000);
 	hash = ifs_kernel_state_hash(f->kernel);
 	assert_int_equal(t_hwpt_alloc(f, b.fd, 0, b.dev, b.ioas), -14);
 	assert_true(ifs_kernel_state_hash(f->kernel) == hash);
@@ -137,24 +143,31 @@ static void test_fill_failure_changes_nothing(void **state)
 	/* ... and with one it is not. */
 	assert_int_equal(t_hwpt_alloc(f, b.fd, 0, b.dev, b.ioas), 3);
 	hash = ifs_kernel_state_hash(f->kernel);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x2000, 0x10000), -14);
-	assert_int_equal(t_map(f, b.fd, b.ioas, WR | FIXED, (uintptr_t)buffer + 0x2000, 0x1000, 0x10000),
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x2000, 0x10000),
+			 -14);
+	assert_int_equal(t_map(f, b.fd, b.ioas, WR | FIXED, (uintptr_t)buffer + 0x2000, 0x1000,
+			       0x10000),
 			 -14);
 	/* The last page is not within the file: 100 bytes are not a page. */
 	assert_int_equal(t_map_file(f, b.fd, b.ioas, RD | FIXED, memfd, 0, 0x1000, 0x10000), -22);
 	assert_int_equal(t_map_file(f, b.fd, b.ioas, RD | FIXED, b.fd, 0, 0x1000, 0x10000), -22);
 	/* More memory than there is. */
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 1ull << 46, 0x10000), -14);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 1ull << 46, 0x10000),
+			 -14);
 	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, 1ull << 63, 0x1000, 0x10000), -14);
 	/* Less than a page of IOVA, of memory, of length. */
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x800, 0x10000), -22);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x10800), -22);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer + 1, 0x1000, 0x10000), -22);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x800, 0x10000),
+			 -22);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x10800),
+			 -22);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer + 1, 0x1000, 0x10000),
+			 -22);
 	assert_int_equal(t_map(f, b.fd, b.ioas, RD, (uintptr_t)buffer + 1, 0x1000, 0), -22);
 	assert_true(ifs_kernel_state_hash(f->kernel) == hash);
 	assert_int_equal(t_vm_pin(f), 1);
 	assert_int_equal(ifs_ftruncate(f->process, memfd, 4096), 0);
-	assert_int_equal(t_map_file(f, b.fd, b.ioas, RD | WR | FIXED, memfd, 0, 0x1000, 0x10000), 0x10000);
+	assert_int_equal(t_map_file(f, b.fd, b.ioas, RD | WR | FIXED, memfd, 0, 0x1000, 0x10000),
+			 0x10000);
 	munmap(buffer, 0x3000);
 }
 
@@ -177,7 +190,8 @@ static void test_alignment_and_aperture(void **state)
 	assert_int_equal(t_ranges(f, b.fd, b.ioas, ranges, 2, NULL), 1);
 	assert_int_equal(ranges[0].start, 0);
 	assert_true(ranges[0].last == (1ull << 48) - 1);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 1ull << 48), -22);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 1ull << 48),
+			 -22);
 	/* What is to stay usable may not be cut off. */
 	ranges[0].last = 1ull << 48;
 	assert_int_equal(t_allow(f, b.fd, b.ioas, ranges, 1), -98);
@@ -207,16 +221,20 @@ static void test_dma_through_areas(void **state)
 
 	memcpy(buffer + 0x2ffc, "straddle", 8);
 	assert_int_equal(t_attach(f, b.vfio, b.ioas), 3);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer + 0x2000, 0x2000, 0x10000),
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer + 0x2000, 0x2000,
+			       0x10000),
 			 0x10000);
 	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x10ffc, got, 8, &fault), IFS_DMA_OK);
 	assert_memory_equal(got, "straddle", 8);
-	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x10000, "x", 1, &fault), IFS_DMA_FAULT);
-	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x12000, got, 1, &fault), IFS_DMA_FAULT);
+	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x10000, "x", 1, &fault),
+			 IFS_DMA_FAULT);
+	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x12000, got, 1, &fault),
+			 IFS_DMA_FAULT);
 	/* The memory goes, the pins stay. */
 	munmap(buffer, 0x4000);
 	assert_int_equal(t_unmap(f, b.fd, b.ioas, 0x10000, 0x2000), 0x2000);
-	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x10ffc, got, 8, &fault), IFS_DMA_FAULT);
+	assert_int_equal(ifs_device_dma_read(f->devices[0], 0x10ffc, got, 8, &fault),
+			 IFS_DMA_FAULT);
 }
 
 /* What was pinned in time outlives its process; what was not is gone with it. Files do not care. */
@@ -233,8 +251,10 @@ static void test_map_of_dead_process(void **state)
 	buffer[0] = 'p';
 	assert_int_equal(ifs_ftruncate(parent, memfd, 0x1000), 0);
 	assert_int_equal(t_attach(f, b.vfio, b.ioas), 5);
-	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x1000), 0x1000);
-	assert_int_equal(t_map(f, b.fd, late, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x1000), 0x1000);
+	assert_int_equal(t_map(f, b.fd, b.ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x1000),
+			 0x1000);
+	assert_int_equal(t_map(f, b.fd, late, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x1000),
+			 0x1000);
 	assert_int_equal(t_map_file(f, b.fd, file, RD | FIXED, memfd, 0, 0x1000, 0x1000), 0x1000);
 	fd = ifs_send_fd(parent, b.fd, child);
 	vfio = ifs_send_fd(parent, b.vfio, child);

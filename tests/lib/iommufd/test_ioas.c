@@ -39,7 +39,8 @@ static void test_map_errors_in_linux_order(void **state)
 		const struct map_row *r = &rows[i];
 		struct iommu_ioas_map cmd = { .size = sizeof(cmd), .flags = r->flags,
 					      .ioas_id = r->ioas, .__reserved = r->reserved,
-					      .user_va = r->va, .length = r->length, .iova = r->iova };
+					      .user_va = r->va, .length = r->length,
+					      .iova = r->iova };
 		int rc = ifs_ioctl(f->process, fd, IOMMU_IOAS_MAP, &cmd);
 
 		if ((rc ? rc : (int64_t)cmd.iova) != r->result)
@@ -63,7 +64,10 @@ static void test_map_file_errors_in_linux_order(void **state)
 	assert_int_equal(t_map_file(f, fd, ioas, RD, -1, MAX64, 2, 0), -75);
 	assert_int_equal(t_map_file(f, fd, ioas, RD, -1, 0, 1, 0), -9);
 	assert_int_equal(t_map_file(f, fd, ioas, RD, 77, 0, 1, 0), -9);
-	/* Any file will do as long as nothing is pinned: an empty one, the iommufd of another context. */
+	/*
+	 * Any file will do as long as nothing is pinned: an empty one, the iommufd of another
+	 * context.
+	 */
 	assert_int_equal(t_map_file(f, fd, ioas, RD | FIXED, memfd, 0, 0x1000, 0), 0);
 	assert_int_equal(t_map_file(f, fd, ioas, RD | FIXED, t_open(f), 0, 0x1000, 0x1000), 0x1000);
 	/* The offset in the file is what alignment comes from. */

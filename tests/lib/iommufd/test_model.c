@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Random calls, made on the naive model and on a real kernel: the same results, the same memory behind
- * every IOVA as devices see it, the same number of pins. The seed is printed; IFS_TEST_SEED repeats a
- * run, IFS_TEST_OPS makes it longer.
+ * Random calls, made on the naive model and on a real kernel: the same results, the same memory
+ * behind every IOVA as devices see it, the same number of pins. The seed is printed; IFS_TEST_SEED
+ * repeats a run, IFS_TEST_OPS makes it longer.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -178,8 +178,8 @@ static void start(struct run *r, struct fixture *f, uint64_t seed)
 	r->fd = t_open(f);
 	r->memfd = ifs_memfd_create(f->process, "model", 0);
 	assert_int_equal(ifs_ftruncate(f->process, r->memfd, MEMFD_PAGES * 0x1000), 0);
-	assert_int_equal(ifs_mmap(f->process, MEMFD_PAGES * 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED,
-				  r->memfd, 0, (void **)&r->memory[0]), 0);
+	assert_int_equal(ifs_mmap(f->process, MEMFD_PAGES * 0x1000, PROT_READ | PROT_WRITE,
+				  MAP_SHARED, r->memfd, 0, (void **)&r->memory[0]), 0);
 	r->memory[1] = t_buffer(BUFFER_PAGES * 0x1000);
 	for (uint64_t i = 0; i < SOURCES; i++)
 		memcpy(source_at(r, i), &i, 8);

@@ -103,7 +103,8 @@ static void test_attach_errors(void **state)
 	int vfio = t_open_vfio(f, 0), fd = t_open(f);
 
 	assert_int_equal(t_bind(f, vfio, fd), 1);
-	assert_int_equal(ifs_ioctl(f->process, vfio, VFIO_DEVICE_ATTACH_IOMMUFD_PT, (void *)8), -14);
+	assert_int_equal(ifs_ioctl(f->process, vfio, VFIO_DEVICE_ATTACH_IOMMUFD_PT, (void *)8),
+			 -14);
 	assert_int_equal(ifs_ioctl(f->process, vfio, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd), -22);
 	cmd.argsz = 12;
 	cmd.flags = 2;
@@ -142,7 +143,10 @@ static void test_auto_hwpt_shared_and_gone_with_last(void **state)
 	assert_int_equal(t_destroy(f, fd, ioas), 0);
 }
 
-/* Replace moves a device while it works; what it leaves behind is cleaned up, or kept, as it must be. */
+/*
+ * Replace moves a device while it works; what it leaves behind is cleaned up, or kept, as it must
+ * be.
+ */
 static void test_replace_matrix(void **state)
 {
 	struct fixture *f = *state;
@@ -156,7 +160,9 @@ static void test_replace_matrix(void **state)
 	assert_int_equal(t_map(f, fd, a, RD | FIXED, (uintptr_t)buffer, 0x1000, 0), 0);
 	assert_int_equal(t_map(f, fd, b, RD | FIXED, (uintptr_t)buffer + 0x1000, 0x1000, 0), 0);
 	assert_int_equal(t_hwpt_alloc(f, fd, 0, dev, a), 4);
-	/* Manual to auto on another IOAS, and on to auto on the first: the manual one is not taken. */
+	/*
+	 * Manual to auto on another IOAS, and on to auto on the first: the manual one is not taken.
+	 */
 	assert_int_equal(t_attach(f, v0, 4), 4);
 	assert_int_equal(ifs_device_dma_read(f->devices[0], 0, &byte, 1, NULL), IFS_DMA_OK);
 	assert_int_equal(byte, 'a');
