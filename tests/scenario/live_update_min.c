@@ -52,7 +52,9 @@ static uint32_t build(void)
 
 static void preserve(int fd, uint64_t token)
 {
-	struct liveupdate_session_preserve_fd arg = { .size = sizeof(arg), .fd = fd, .token = token };
+	struct liveupdate_session_preserve_fd arg = {
+		.size = sizeof(arg), .fd = fd, .token = token,
+	};
 
 	call(session, LIVEUPDATE_SESSION_PRESERVE_FD, &arg);
 }

@@ -73,7 +73,8 @@ static void test_posted_v1_stop_on_report_ends_the_run(void **state)
 	assert_int_equal(ifs_close(f->process, vmm.session), -EIO);
 	assert_null(ifs_process_new(f->kernel, NULL));
 	assert_int_equal(ifs_kernel_kexec(f->kernel), -EIO);
-	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x1000, "x", 1, NULL), IFS_DMA_STOPPED);
+	assert_int_equal(ifs_device_dma_write(f->devices[0], 0x1000, "x", 1, NULL),
+			 IFS_DMA_STOPPED);
 }
 
 int main(void)
