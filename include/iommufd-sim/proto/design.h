@@ -75,7 +75,8 @@ struct ifs_design {
 	int (*domain_gate)(struct io_pagetable *iopt);  /* domains_rwsem W: add or remove one */
 	/* IOMMU_DESTROY: the table's xa_lock, so it may not sleep. */
 	int (*destroy_gate)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
-	int (*attach_gate)(struct iommufd_device *idev);        /* attach, detach, replace: group's lock */
+	/* Attach, detach, replace: the group's lock. */
+	int (*attach_gate)(struct iommufd_device *idev);
 	int (*dirty_gate)(struct iommufd_hwpt_paging *hwpt);    /* SET_DIRTY_TRACKING */
 	int (*reset_gate)(struct vfio_device *vdev);            /* VFIO_DEVICE_RESET */
 	/* vfio bind: 0, or the errno. Called before DMA ownership is claimed. */

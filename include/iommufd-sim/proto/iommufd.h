@@ -130,7 +130,7 @@ struct iopt_area {
 };
 
 /* References: lock_obj takes users and wait_cnt, put_object drops both. */
-IFS_PUBLIC struct iommufd_ctx *ifs_iommufd_ctx_from_file(struct file *file);   /* ERR_PTR(-EBADFD) */
+IFS_PUBLIC struct iommufd_ctx *ifs_iommufd_ctx_from_file(struct file *file); /* ERR_PTR(-EBADFD) */
 IFS_PUBLIC void ifs_iommufd_ctx_put(struct iommufd_ctx *ictx);
 IFS_PUBLIC bool ifs_iommufd_lock_obj(struct iommufd_object *obj);
 IFS_PUBLIC struct iommufd_object *ifs_iommufd_get_object(struct iommufd_ctx *ictx, u32 id,
@@ -142,11 +142,12 @@ IFS_PUBLIC struct iopt_area *ifs_iopt_area_iter_first(struct io_pagetable *iopt,
 IFS_PUBLIC struct iopt_area *ifs_iopt_area_iter_next(struct iopt_area *area, iova_t first,
 						     iova_t last);
 /*
- * Calls @fn for each run of consecutive frames an area's pages hold, in order of page index within the
- * pages object. Needs pages->mutex. The area must be filled.
+ * Calls @fn for each run of consecutive frames an area's pages hold, in order of page index within
+ * the pages object. Needs pages->mutex. The area must be filled.
  */
 IFS_PUBLIC int ifs_iopt_area_for_each_run(struct iopt_area *area,
-					  int (*fn)(void *ctx, u64 page_index, pa_t pa, u64 nr_pages),
+					  int (*fn)(void *ctx, u64 page_index, pa_t pa,
+						    u64 nr_pages),
 					  void *ctx);
 
 /* THIS_MODULE of what is linked into iommufd: for the .owner of its handlers. */
@@ -156,11 +157,11 @@ extern const struct module iommufd_module_owner;
 /* A new iommufd file with an empty context, as open("/dev/iommu") makes it. */
 IFS_PUBLIC int ifs_iommufd_file_new(struct file **out);
 /*
- * Publishes a HWPT around a domain restored from the previous kernel: ioas NULL, id allocated, -ENOMEM
- * or -EBUSY. Mapping through it is impossible; devices are attached to it already.
+ * Publishes a HWPT around a domain restored from the previous kernel: ioas NULL, id allocated,
+ * -ENOMEM or -EBUSY. Mapping through it is impossible; devices are attached to it already.
  */
-IFS_PUBLIC int ifs_iommufd_hwpt_adopt(struct iommufd_ctx *ictx, struct iommu_domain *domain, u32 *id,
-				      struct iommufd_hwpt_paging **out);
+IFS_PUBLIC int ifs_iommufd_hwpt_adopt(struct iommufd_ctx *ictx, struct iommu_domain *domain,
+				      u32 *id, struct iommufd_hwpt_paging **out);
 /* The device's current HWPT (RID attachment) or NULL. */
 IFS_PUBLIC struct iommufd_hw_pagetable *ifs_iommufd_device_hwpt(struct iommufd_device *idev);
 IFS_PUBLIC struct device *ifs_iommufd_device_dev(struct iommufd_device *idev);
