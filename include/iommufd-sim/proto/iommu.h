@@ -38,8 +38,8 @@ struct iommu_domain_geometry {
 enum iommu_pt_format { IOMMU_PT_VTDSS, IOMMU_PT_X86_64 };
 
 /*
- * One set of tables. Everything a restore needs to read them again: PT_ADDRESS of the top table, its
- * level, format, width, features.
+ * One set of tables. Everything a restore needs to read them again: PT_ADDRESS of the top table,
+ * its level, format, width, features.
  */
 struct pt_iommu {
 	pa_t top_pa;
@@ -59,13 +59,13 @@ struct iommu_domain {
 	bool dirty_ops;         /* can track dirty */
 	bool dirty_tracking;    /* does */
 	struct pt_iommu pt;
-	u32 did;                /* the domain id tagged in context entries and the IOTLB, 0 = none yet */
+	u32 did;                /* domain id in context entries and the IOTLB, 0 = none yet */
 	u32 nr_attached;        /* devices */
 	bool holder_gone;       /* iommu_domain_free() was called; goes with the last device */
 	struct list_head list;  /* all domains of the core */
 	/* Of a design: what preserving this domain left behind, NULL if it is not preserved. */
 	void *preserved_state;
-	void *restored_from;    /* a domain adopted from the previous kernel; the design's record of it */
+	void *restored_from;    /* adopted from the previous kernel: the design's record */
 	void *handle;           /* the owner's: iommufd's hwpt */
 };
 
@@ -85,7 +85,9 @@ struct device {
 	struct iommu_device *iommu;
 	struct iommu_group *group;
 	struct list_head group_node, list;
-	/* Of a design: preserved by it (old kernel) / adopted from the previous one (new kernel). */
+	/*
+	 * Of a design: preserved by it (old kernel) / adopted from the previous one (new kernel).
+	 */
 	void *preserved_state;
 	void *restored_state;
 	void *driver_data;      /* vfio's */
@@ -109,10 +111,11 @@ struct iommu_device {
 IFS_PUBLIC struct iommu_domain *ifs_iommu_domain_alloc_paging_flags(struct device *dev, u32 flags);
 IFS_PUBLIC void ifs_iommu_domain_free(struct iommu_domain *domain);
 /*
- * Errors as generic_pt gives them: -EINVAL (no permission), -ERANGE, -ENXIO (alignment), -EOVERFLOW,
- * -EADDRINUSE, -ENOMEM. On error everything mapped by this call is unmapped again.
+ * Errors as generic_pt gives them: -EINVAL (no permission), -ERANGE, -ENXIO (alignment),
+ * -EOVERFLOW, -EADDRINUSE, -ENOMEM. On error everything mapped by this call is unmapped again.
  */
-IFS_PUBLIC int ifs_iommu_map(struct iommu_domain *domain, iova_t iova, pa_t paddr, u64 size, int prot,
+IFS_PUBLIC int ifs_iommu_map(struct iommu_domain *domain, iova_t iova, pa_t paddr, u64 size,
+			     int prot,
 			     gfp_t gfp);
 /* Returns bytes unmapped; includes the IOTLB flush. Stops at the first hole. */
 IFS_PUBLIC u64 ifs_iommu_unmap(struct iommu_domain *domain, iova_t iova, u64 size);
@@ -125,9 +128,9 @@ IFS_PUBLIC int ifs_iommu_read_and_clear_dirty(struct iommu_domain *domain, iova_
 IFS_PUBLIC int ifs_iommu_set_dirty_tracking(struct iommu_domain *domain, bool enable);
 
 /*
- * All devices of the group. -EINVAL: incompatible domain; -EBUSY: group has a domain already; -ENOSPC:
- * no domain id left; -ENOMEM. Unlike Linux: a domain restored from the previous kernel is no obstacle,
- * the group moves from it in one step.
+ * All devices of the group. -EINVAL: incompatible domain; -EBUSY: group has a domain already;
+ * -ENOSPC: no domain id left; -ENOMEM. Unlike Linux: a domain restored from the previous kernel is
+ * no obstacle, the group moves from it in one step.
  */
 IFS_PUBLIC int ifs_iommu_attach_group(struct iommu_domain *domain, struct iommu_group *group);
 /* Hitless: every device moves from its domain to @domain in one step (a single entry write). */
@@ -140,7 +143,9 @@ IFS_PUBLIC void ifs_iommu_device_release_dma_owner(struct device *dev);
 /* Reported, context entry cleared: a device that cannot be restored costs only itself. */
 IFS_PUBLIC void ifs_iommu_block_device(struct device *dev, const char *why);
 
-/* The live update side of tables: collect, preserve, adopt. All per table page, none per mapping. */
+/*
+ * The live update side of tables: collect, preserve, adopt. All per table page, none per mapping.
+ */
 /* Calls @fn for the top table and every lower one; first nonzero return stops and is returned. */
 IFS_PUBLIC int ifs_pt_for_each_table(const struct pt_iommu *pt, int (*fn)(void *ctx, pa_t table_pa),
 				     void *ctx);
@@ -150,30 +155,35 @@ IFS_PUBLIC int ifs_pt_for_each_table(const struct pt_iommu *pt, int (*fn)(void *
  * process window), loops.
  */
 IFS_PUBLIC int ifs_pt_for_each_leaf(const struct pt_iommu *pt,
-				    int (*fn)(void *ctx, iova_t iova, pa_t pa, u64 length, int prot),
+				    int (*fn)(void *ctx, iova_t iova, pa_t pa, u64 length,
+					      int prot),
 				    void *ctx);
 /* KHO-preserves every table page; undoes its own part on failure. -ENOMEM. */
 IFS_PUBLIC int ifs_pt_preserve(struct pt_iommu *pt);
 IFS_PUBLIC void ifs_pt_unpreserve(struct pt_iommu *pt);
 /*
- * Unlike Linux: takes a reference on every frame the leaves lead to, so that none is used for anything
- * else before ifs_pt_unpin_leaves(). -ENOMEM, or what the walk says; nothing is pinned then.
+ * Unlike Linux: takes a reference on every frame the leaves lead to, so that none is used for
+ * anything else before ifs_pt_unpin_leaves(). -ENOMEM, or what the walk says; nothing is pinned
+ * then.
  */
 struct pt_pins;
 IFS_PUBLIC int ifs_pt_pin_leaves(const struct pt_iommu *pt, struct pt_pins **out);
 IFS_PUBLIC void ifs_pt_unpin_leaves(struct pt_pins *pins);
 /*
- * A domain around live tables of the previous kernel. Checks first and claims after: every table page
- * must be preserved and unclaimed, every entry well formed. -EINVAL with nothing claimed else. The
- * domain has @did, no hardware is touched.
+ * A domain around live tables of the previous kernel. Checks first and claims after: every table
+ * page must be preserved and unclaimed, every entry well formed. -EINVAL with nothing claimed else.
+ * The domain has @did, no hardware is touched.
  */
-IFS_PUBLIC int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt, u32 did,
+IFS_PUBLIC int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt,
+				      u32 did,
 				      bool dirty_tracking, struct iommu_domain **out);
 /* Attaches what is already live: compares the context entry with @domain and fails with -EINVAL on
  * any difference instead of trusting it; writes the same bytes again (hitless). */
 IFS_PUBLIC int ifs_iommu_attach_restored(struct iommu_domain *domain, struct device *dev);
 
-/* Root and context tables of a unit: preserve, and adopt in the next kernel (design's boot hook). */
+/*
+ * Root and context tables of a unit: preserve, and adopt in the next kernel (design's boot hook).
+ */
 IFS_PUBLIC int ifs_iommu_hw_preserve(struct iommu_device *iommu);
 IFS_PUBLIC void ifs_iommu_hw_unpreserve(struct iommu_device *iommu);
 /* Checks that root and context pages are preserved and well formed. -EINVAL: nothing adopted. */

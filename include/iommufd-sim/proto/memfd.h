@@ -7,7 +7,8 @@
 
 /*
  * Unlike Linux: nothing there compares a pinned frame with the file's present one. True if pages
- * [index, index + nr) of the memory file are at this moment exactly the consecutive frames from @pa.
+ * [index, index + nr) of the memory file are at this moment exactly the consecutive frames from
+ * @pa.
  */
 IFS_PUBLIC bool ifs_memfd_frames_are(struct file *file, u64 index, u64 nr_pages, pa_t pa);
 IFS_PUBLIC bool ifs_file_is_memfd(const struct file *file);

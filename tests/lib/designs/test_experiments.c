@@ -59,7 +59,10 @@ static void test_d5_destroy_reference_is_busy(void **state)
 	fixture_assert_dma_fine(f, 4);
 }
 
-/* D6, D16: a device moves to another HWPT after it was preserved. v1 hands over what is no longer true. */
+/*
+ * D6, D16: a device moves to another HWPT after it was preserved. v1 hands over what is no longer
+ * true.
+ */
 static void test_d6_replace_posted_v1_next_kernel_finds_another_domain(void **state)
 {
 	struct fixture *f = *state;
@@ -72,7 +75,9 @@ static void test_d6_replace_posted_v1_next_kernel_finds_another_domain(void **st
 	assert_int_equal(vmm_try_attach(&vmm, vmm.vfio[0], other), 0);
 	lab_accept_posted_v1_locking(f);
 	kexec_only(f);
-	/* The live entry leads to tables that were not preserved; said at the latest when compared. */
+	/*
+	 * The live entry leads to tables that were not preserved; said at the latest when compared.
+	 */
 	fixture_boot(f);
 	assert_true(lab_reports(f, IFS_RULE_UNPRESERVED_TARGET) > 0 ||
 		    lab_reports(f, IFS_RULE_DEVICE_BLOCKED) > 0);
@@ -150,7 +155,8 @@ static void test_d9_hole_reference_is_stale_and_remap_helps(void **state)
 	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.iommufd, VMM_TOKEN_IOMMUFD),
 			 -ESTALE);
 	assert_int_equal(vmm_try_unmap(&vmm, vmm.iommufd, vmm.ioas, 0, VMM_GUEST_BYTES), 0);
-	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0, VMM_GUEST_BYTES), 0);
+	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0, VMM_GUEST_BYTES),
+			 0);
 	vmm_stream(&vmm);
 	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.iommufd, VMM_TOKEN_IOMMUFD), 0);
 }
@@ -187,7 +193,8 @@ static void two_sessions(struct fixture *f)
 	second.iommufd = vmm_open(&vmm, "/dev/iommu");
 	second.vfio[1] = vmm_open(&vmm, "/dev/vfio/devices/vfio1");
 	second.memfd = vmm_memfd(&vmm, VMM_GUEST_BYTES);
-	assert_int_equal(vmm_try_bind(&second, second.vfio[1], second.iommufd, &second.dev_id[1]), 0);
+	assert_int_equal(vmm_try_bind(&second, second.vfio[1], second.iommufd, &second.dev_id[1]),
+			 0);
 	second.ioas = vmm_ioas(&second, second.iommufd);
 	assert_int_equal(vmm_try_map(&second, second.iommufd, second.ioas, second.memfd, 0,
 				     VMM_GUEST_BYTES), 0);
@@ -258,7 +265,9 @@ static uint64_t module_refs(struct fixture *f)
 	return stats.module_refs;
 }
 
-/* D13: who pins the module. v1's handler has no owner (C40); the reference's has, while preserved. */
+/*
+ * D13: who pins the module. v1's handler has no owner (C40); the reference's has, while preserved.
+ */
 static uint64_t refs_taken_by_preserve(struct fixture *f)
 {
 	struct vmm vmm;
@@ -321,7 +330,8 @@ static void test_d14_device_attached_after_preserve_reference_loses_nobody(void 
 	assert_int_equal(vmm_try_preserve(&vmm, vmm.session, vmm.vfio[0], VMM_TOKEN_DEVICE), 0);
 	second.iommufd = vmm_open(&vmm, "/dev/iommu");
 	second.vfio[1] = vmm_open(&vmm, "/dev/vfio/devices/vfio1");
-	assert_int_equal(vmm_try_bind(&second, second.vfio[1], second.iommufd, &second.dev_id[1]), 0);
+	assert_int_equal(vmm_try_bind(&second, second.vfio[1], second.iommufd, &second.dev_id[1]),
+			 0);
 	second.ioas = vmm_ioas(&second, second.iommufd);
 	assert_int_equal(vmm_try_attach(&second, second.vfio[1], second.ioas), 0);
 	fixture_kexec(f);

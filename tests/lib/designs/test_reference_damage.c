@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * D15, D19: what the previous kernel left is damaged, or of another version. It must cost the devices
- * that depend on it and nobody else.
+ * D15, D19: what the previous kernel left is damaged, or of another version. It must cost the
+ * devices that depend on it and nobody else.
  */
 #include "tests/lib/designs/lab.h"
 
@@ -154,7 +154,8 @@ static void test_restore_of_what_is_left_works(void **state)
 	for (unsigned i = 0; i < FIXTURE_DEVICES; i++)
 		assert_int_equal(vmm_try_bind(&vmm, vmm.vfio[i], vmm.iommufd, &vmm.dev_id[i]), 0);
 	vmm.ioas = vmm_ioas(&vmm, vmm.iommufd);
-	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0, VMM_GUEST_BYTES), 0);
+	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm.ioas, vmm.memfd, 0, VMM_GUEST_BYTES),
+			 0);
 	vmm.hwpt = vmm_hwpt(&vmm, vmm.iommufd, vmm.dev_id[0], vmm.ioas);
 	for (unsigned i = 0; i < FIXTURE_DEVICES; i++)
 		assert_int_equal(vmm_try_attach(&vmm, vmm.vfio[i], vmm.hwpt), 0);
