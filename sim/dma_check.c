@@ -17,6 +17,7 @@
 #include "sim/dma_check.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "sim/dma_check_internal.h"
@@ -86,6 +87,21 @@ void dma_check_init(struct ifs_machine *machine)
 	if (!check->spaces_used)
 		check->spaces_used = 1;
 	tree_load(machine, &checker->owners, &check->owners);
+}
+
+void dma_check_reset(struct ifs_machine *machine)
+{
+	struct check_state *check = &machine->state->check;
+	u64 generation = machine->checker.generation;
+
+	memset(machine->arena.nodes, 0, check->pool_used * range_node_bytes());
+	memset(check->history, 0, min(check->history_next, (u64)OWNER_HISTORY) *
+				  sizeof(check->history[0]));
+	memset(check->spaces, 0, check->spaces_used * sizeof(check->spaces[0]));
+	memset(check, 0, offsetof(struct check_state, history));
+	dma_check_init(machine);
+	/* Never an old number again: the caches of runs are told apart by it. */
+	machine->checker.generation = generation + 1;
 }
 
 struct check_space *check_space_get(const struct ifs_machine *machine, u32 space)

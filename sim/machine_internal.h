@@ -78,6 +78,8 @@ static inline u64 *ram_entry(const struct phys_mem *mem, pa_t pa)
 /* phys_mem.c */
 void phys_mem_init(struct phys_mem *mem, struct arena *arena);
 void phys_mem_deinit(struct phys_mem *mem);
+/* All of RAM reads as zero again. */
+void phys_mem_reset(struct phys_mem *mem);
 bool phys_mem_has_window(const struct phys_mem *mem, pa_t pa);
 
 /* report.c */
@@ -89,6 +91,7 @@ const char *device_check_state(const struct machine_state *state);
 
 /* dma_check.c */
 void dma_check_init(struct ifs_machine *machine);
+void dma_check_reset(struct ifs_machine *machine);      /* nothing declared, granted or bound */
 const char *dma_check_check_state(struct ifs_machine *machine);
 
 #endif

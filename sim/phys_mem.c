@@ -21,6 +21,8 @@
 
 /* From here on giving pages back to the host is cheaper than clearing them. */
 #define PUNCH_BYTES (64u * 1024)
+/* What a reset clears in place; a small kernel uses less. The rest goes back to the host. */
+#define RESET_KEEP_BYTES (256u * 1024)
 
 static void *window_pool_grow(void *ctx, void *old, size_t old_bytes, size_t bytes)
 {
@@ -129,12 +131,59 @@ static bool ram_punch(struct phys_mem *mem, pa_t pa, u64 length)
 			  (off_t)(mem->arena->header.ram_offset + pa), (off_t)length);
 }
 
+/*
+ * The first run of bytes in [pa, end) that the host backs; all others read as zero. A host that
+ * cannot tell backs everything.
+ */
+static bool ram_find_data(const struct phys_mem *mem, pa_t pa, pa_t end, pa_t *first,
+			  pa_t *data_end)
+{
+	off_t base = (off_t)mem->arena->header.ram_offset, data, hole;
+
+	data = lseek(mem->arena->fd, base + (off_t)pa, SEEK_DATA);
+	if (data < 0 && errno != ENXIO)
+		data = base + (off_t)pa;
+	if (data < 0 || (u64)(data - base) >= end)
+		return false;
+	hole = lseek(mem->arena->fd, data, SEEK_HOLE);
+	*first = (pa_t)(data - base);
+	*data_end = hole < 0 ? end : min((pa_t)(hole - base), end);
+	return true;
+}
+
+bool phys_mem_is_untouched(const struct phys_mem *mem)
+{
+	pa_t first, data_end;
+
+	return !ram_find_data(mem, 0, mem->ram_bytes, &first, &data_end);
+}
+
+void phys_mem_reset(struct phys_mem *mem)
+{
+	pa_t pa = 0, end = mem->ram_bytes, first, data_end;
+	u64 left = RESET_KEEP_BYTES, chunk;
+
+	while (ram_find_data(mem, pa, end, &first, &data_end)) {
+		chunk = min(data_end - first, left);
+		memset(mem->arena->ram + first, 0, chunk);
+		left -= chunk;
+		pa = first + chunk;
+		if (pa < data_end) {
+			phys_mem_zero(mem, pa, end - pa);
+			return;
+		}
+	}
+}
+
 void phys_mem_zero(struct phys_mem *mem, pa_t pa, u64 length)
 {
 	u8 *ram = ram_ptr(mem, pa, length);
-	pa_t first = ALIGN_UP(pa, PAGE_SIZE), end = ALIGN_DOWN(pa + length, PAGE_SIZE);
+	pa_t first = ALIGN_UP(pa, PAGE_SIZE), end = ALIGN_DOWN(pa + length, PAGE_SIZE), at, to;
 
 	if (!ram)
+		return;
+	/* Looking costs less than punching where there is nothing. */
+	if (length >= PUNCH_BYTES && !ram_find_data(mem, pa, pa + length, &at, &to))
 		return;
 	if (length < PUNCH_BYTES || !ram_punch(mem, first, end - first)) {
 		memset(ram, 0, length);
@@ -147,8 +196,7 @@ void phys_mem_zero(struct phys_mem *mem, pa_t pa, u64 length)
 void phys_mem_poison(struct phys_mem *mem, pa_t pa, u64 length, u8 byte)
 {
 	u8 *ram = ram_ptr(mem, pa, length);
-	off_t base = (off_t)mem->arena->header.ram_offset, end = base + (off_t)(pa + length);
-	off_t data = base + (off_t)pa, hole;
+	pa_t at = pa, end = pa + length, data_end;
 
 	if (!ram)
 		return;
@@ -156,13 +204,8 @@ void phys_mem_poison(struct phys_mem *mem, pa_t pa, u64 length, u8 byte)
 		memset(ram, byte, length);
 		return;
 	}
-	while ((data = lseek(mem->arena->fd, data, SEEK_DATA)) >= 0 && data < end) {
-		hole = lseek(mem->arena->fd, data, SEEK_HOLE);
-		if (hole < 0 || hole > end)
-			hole = end;
-		memset(mem->arena->ram + (data - base), byte, (size_t)(hole - data));
-		data = hole;
-	}
+	for (; ram_find_data(mem, at, end, &at, &data_end); at = data_end)
+		memset(mem->arena->ram + at, byte, data_end - at);
 }
 
 void *phys_mem_map(struct phys_mem *mem, void *at, pa_t pa, u64 length, bool writable)

@@ -61,6 +61,14 @@ IFS_PUBLIC struct ifs_machine *ifs_machine_new(const struct ifs_machine_config *
 IFS_PUBLIC struct ifs_machine *ifs_machine_open(int fd, struct ifs_error *error);
 IFS_PUBLIC void ifs_machine_free(struct ifs_machine *machine);
 /*
+ * Power off and on: the machine is again what ifs_machine_new() gave and its devices were plugged
+ * into, with RAM that reads as zero, nothing counted, reported or logged, and translation off. The
+ * configuration stays, and so do all handles. No kernel may be left on the machine: shut it down
+ * or drop it first. Made for tests and fuzzers that start afresh many thousand times a second:
+ * memory that was in use lately stays resident and is cleared in place.
+ */
+IFS_PUBLIC void ifs_machine_reset(struct ifs_machine *machine);
+/*
  * The arena's descriptor, for inheritance over execve() (clear its close-on-exec flag first). Still
  * owned by the machine.
  */

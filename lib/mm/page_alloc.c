@@ -159,7 +159,7 @@ int page_alloc_new(struct kernel_base *kernel, struct page_alloc **out)
 	pages->count[FRAME_FREE] = nr_pages - 1;
 	free_index_add(&pages->free, 1, nr_pages - 1);
 	/* Nobody knows what an earlier kernel wrote; what the host never backed is zero. */
-	if (phys_mem_resident_bytes(kernel->mem))
+	if (!phys_mem_is_untouched(kernel->mem))
 		range_tree_insert(&pages->dirty, 1, nr_pages - 1, 0);
 	if (!make_room(pages))
 		goto free_pool;
