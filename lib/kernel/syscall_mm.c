@@ -21,11 +21,13 @@ static int do_mmap(struct ifs_process *process, struct file *file, size_t length
 		return -ENOMEM;
 	if (offset < 0 || ALIGN_UP((u64)length, PAGE_SIZE) > INT64_MAX - (u64)offset)
 		return -EOVERFLOW;
-	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
-		return type == MAP_PRIVATE ? -EOPNOTSUPP : -EINVAL;
+	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE)
+		return -EINVAL;
+	if (type == MAP_PRIVATE && !file->f_op->mmap_private)
+		return -EOPNOTSUPP;
 	if (flags & MAP_FIXED)
 		return -EOPNOTSUPP;
-	if ((prot & PROT_WRITE) && !(file->f_mode & FMODE_WRITE))
+	if (type != MAP_PRIVATE && (prot & PROT_WRITE) && !(file->f_mode & FMODE_WRITE))
 		return -EACCES;
 	if (!(file->f_mode & FMODE_READ))
 		return -EACCES;

@@ -354,7 +354,7 @@ static int memfd_mmap_frames(struct file *file, u64 offset, u64 length, void *ru
 	return err;
 }
 
-static void memfd_mmap_change(struct file *file, int delta, bool may_write)
+static void memfd_mmap_change(struct file *file, u64 offset, int delta, bool may_write)
 {
 	struct memfd *memfd = file->private_data;
 

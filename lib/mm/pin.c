@@ -151,7 +151,7 @@ static int vma_frames(struct vma *vma, uva_t start, uva_t last, bool write, stru
 	u64 length = last - start + 1, before = pfn_runs_nr_pages(runs);
 	int err;
 
-	if (!(vma->prot & (write ? PROT_WRITE : PROT_READ)))
+	if (!(vma->prot & (write ? PROT_WRITE : PROT_READ)) || vma->file->f_op->mmap_pfn)
 		return -EFAULT;
 	err = vma->file->f_op->mmap_frames(vma->file, vma->offset + (start - vma->start), length,
 					   runs);

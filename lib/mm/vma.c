@@ -94,7 +94,7 @@ static void vma_remove(struct vma *vma)
 
 	vma_unlink(vma);
 	if (vma->file->f_op->mmap_change)
-		vma->file->f_op->mmap_change(vma->file, -1, vma->may_write);
+		vma->file->f_op->mmap_change(vma->file, vma->offset, -1, vma->may_write);
 	fput(vma->file);
 	kheap_free(&kernel->heap, vma);
 }
@@ -142,7 +142,7 @@ int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int p
 	list_add_tail(&vma->node, &mm->um->vmas);
 	get_file(file);
 	if (file->f_op->mmap_change)
-		file->f_op->mmap_change(file, 1, may_write);
+		file->f_op->mmap_change(file, offset, 1, may_write);
 	up_write(&mm->mmap_lock);
 	*out = vma->start;
 	return 0;
@@ -185,7 +185,7 @@ static int vma_split(struct mm *mm, uva_t at)
 	list_add(&tail->node, &vma->node);
 	get_file(tail->file);
 	if (tail->file->f_op->mmap_change)
-		tail->file->f_op->mmap_change(tail->file, 1, tail->may_write);
+		tail->file->f_op->mmap_change(tail->file, tail->offset, 1, tail->may_write);
 	return 0;
 }
 
@@ -240,7 +240,7 @@ static int vma_copy(struct mm *mm, const struct vma *from)
 	list_add_tail(&vma->node, &mm->um->vmas);
 	get_file(vma->file);
 	if (vma->file->f_op->mmap_change)
-		vma->file->f_op->mmap_change(vma->file, 1, vma->may_write);
+		vma->file->f_op->mmap_change(vma->file, vma->offset, 1, vma->may_write);
 	return 0;
 
 remove:

@@ -32,7 +32,11 @@ struct file_operations {
 	int (*mmap_check)(struct file *file, u64 offset, u64 length, int prot, int flags,
 			  bool *may_write);             /* -ENODEV */
 	int (*mmap_frames)(struct file *file, u64 offset, u64 length, void *runs);
-	void (*mmap_change)(struct file *file, int delta, bool may_write);     /* came or went */
+	/* A mapping that begins at @offset came (1) or went (-1); one that is split is two. */
+	void (*mmap_change)(struct file *file, u64 offset, int delta, bool may_write);
+	/* The frames are no ordinary memory (VM_PFNMAP): mapped they cannot be pinned. */
+	bool mmap_pfn;
+	bool mmap_private;      /* mmap_check is asked about MAP_PRIVATE, too */
 	void (*stat)(struct file *file, u64 *size, u32 *mode, u64 *blocks);
 };
 
