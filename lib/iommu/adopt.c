@@ -271,7 +271,9 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 	int ret;
 
 	/* A did of 0: nothing was attached. The bitmap may have it: the design reserves early. */
-	if (!pt_geometry_ok(pt) || did == 1 || did >= iommu->nr_dids ||
+	if (!pt_geometry_ok(pt) || pt->format > IOMMU_PT_X86_64)
+		return -EINVAL;
+	if (did == 1 || did >= iommu->nr_dids ||
 	    (did && did_is_in_use(core, iommu, did)) || (dirty_tracking && !ops->dirty_ops))
 		return -EINVAL;
 	ret = ifs_pt_for_each_table(pt, table_set_add, &set);
@@ -287,7 +289,7 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 	ret = reserve_claims(&set);
 	if (ret)
 		goto free_set;
-	domain = iommu_domain_new(iommu);
+	domain = iommu_domain_new(iommu, &vtd_domain_ops, sizeof(*domain));
 	if (!domain) {
 		ret = -ENOMEM;
 		goto free_set;

@@ -5,7 +5,8 @@
  *
  * Invariants:
  *   - a device has a context entry exactly if its group has a domain, and it is that domain's
- *   - a domain's nr_attached is the number of those devices; with any, it has an id, its alone
+ *   - a domain's nr_attached is the number of those devices, and of PASIDs; on a VT-d unit, with
+ *     any it has an id, its alone
  *   - every page of its tables is owned as FRAME_TABLE, and there are nr_table_pages of them
  */
 #include "lib/iommu/iommu_private.h"
@@ -23,19 +24,23 @@ static int count_table(void *ctx, pa_t table_pa)
 	return pages_owner(current->kernel->page_alloc, table_pa) == FRAME_TABLE ? 0 : -EFAULT;
 }
 
-static const char *check_domain(struct iommu_core *core, const struct iommu_domain *domain)
+/* The attachments of one device's group to @domain. */
+static u32 count_attached(const struct device *dev, const struct iommu_domain *domain)
+{
+	struct iommu_attach_handle *handle;
+	u32 nr = dev->group->domain == domain;
+	u64 pasid;
+
+	xa_for_each(&dev->group->pasid_array, pasid, handle)
+		nr += pasid != IOMMU_NO_PASID && handle->domain == domain;
+	return nr;
+}
+
+static const char *check_did(struct iommu_core *core, const struct iommu_domain *domain)
 {
 	const struct iommu_domain *other;
-	const struct device *dev;
-	u64 nr_tables = 0;
-	u32 nr_attached = 0;
-	int ret;
 
-	list_for_each_entry(dev, &core->devices, list)
-		nr_attached += dev->group->domain == domain;
-	if (nr_attached != domain->nr_attached)
-		return "iommu: a domain's count of attached devices is wrong";
-	if (nr_attached && !domain->did)
+	if (domain->nr_attached && !domain->did)
 		return "iommu: a domain has devices but no domain id";
 	if (domain->did && !vtd_did_is_taken(domain->iommu, domain->did))
 		return "iommu: a domain's id is marked free";
@@ -43,6 +48,27 @@ static const char *check_domain(struct iommu_core *core, const struct iommu_doma
 		if (other != domain && domain->did && other->iommu == domain->iommu &&
 		    other->did == domain->did)
 			return "iommu: two domains have one domain id";
+	return NULL;
+}
+
+static const char *check_domain(struct iommu_core *core, const struct iommu_domain *domain)
+{
+	const char *broken = NULL;
+	const struct device *dev;
+	u64 nr_tables = 0;
+	u32 nr_attached = 0;
+	int ret;
+
+	list_for_each_entry(dev, &core->devices, list)
+		nr_attached += count_attached(dev, domain);
+	list_for_each_entry(dev, &core->mock_devices, list)
+		nr_attached += count_attached(dev, domain);
+	if (nr_attached != domain->nr_attached)
+		return "iommu: a domain's count of attached devices is wrong";
+	if (domain->iommu->hw)
+		broken = check_did(core, domain);
+	if (broken || domain->type == IOMMU_DOMAIN_NESTED)
+		return broken;
 	ret = ifs_pt_for_each_table(&domain->pt, count_table, &nr_tables);
 	if (ret == -EFAULT)
 		return "iommu: a page table page is not owned as one";

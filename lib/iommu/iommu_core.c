@@ -201,6 +201,7 @@ int iommu_core_new(struct kernel_base *kernel, struct iommu_core **out)
 	INIT_LIST_HEAD(&core->units);
 	INIT_LIST_HEAD(&core->devices);
 	INIT_LIST_HEAD(&core->domains);
+	INIT_LIST_HEAD(&core->mock_devices);
 	/* The design's hooks call back into the core. */
 	kernel->iommu = core;
 	for (unsigned i = 0; !ret && i < machine_nr_iommus(kernel->machine); i++)
@@ -240,7 +241,7 @@ static void devices_free(struct iommu_core *core)
 	struct device *dev, *next;
 
 	list_for_each_entry_safe(dev, next, &core->devices, list) {
-		kheap_free(heap, dev->group);
+		iommu_group_free(core, dev->group);
 		kheap_free(heap, dev);
 	}
 }
@@ -283,6 +284,8 @@ void iommu_core_free(struct iommu_core *core)
 		mutex_unlock(&dev->group->mutex);
 	}
 	devices_free(core);
+	/* Whoever made mock devices is gone, and they with it. */
+	assert(list_empty(&core->mock_devices));
 	/* Restored domains may have no holder; any other that is left is somebody's leak. */
 	list_for_each_entry_safe(domain, next_domain, &core->domains, list)
 		if (domain->restored_from)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Domains: allocation, mapping, dirty tracking (drivers/iommu/iommu.c; intel/iommu.c for what the
- * driver decides). A domain belongs to one unit; its tables have the format that the unit walks.
+ * Domains: mapping, dirty tracking, the end (drivers/iommu/iommu.c). A domain is made by a driver
+ * and belongs to one unit; its tables have the format that the unit walks. A nested domain has none
+ * of its own.
  *
  * Table pages that an operation unlinked are freed only after the IOTLB flush: until then
  * hardware may still be reading them.
@@ -16,25 +17,26 @@
 
 #include <iommufd-sim/proto/bug.h>
 
-#include "sim/machine_kernel.h"
 
 void iommu_iotlb_sync(struct iommu_domain *domain, struct iommu_iotlb_gather *gather)
 {
-	/* Without a domain id no device was ever attached, and nothing is cached. */
-	if (gather->any && domain->did)
-		vtd_flush_iotlb_range(domain->iommu, domain->did, gather->start, gather->last);
+	if (gather->any && domain->ops->flush_iotlb_range)
+		domain->ops->flush_iotlb_range(domain, gather->start, gather->last);
 	domain->pt.nr_table_pages -= iommu_put_pages_list(current->kernel, &gather->freelist);
 	gather->any = false;
 }
 
-struct iommu_domain *iommu_domain_new(struct iommu_device *iommu)
+struct iommu_domain *iommu_domain_new(struct iommu_device *iommu,
+				      const struct iommu_domain_ops *ops, size_t size)
 {
 	struct iommu_core *core = iommu_core_current();
-	struct iommu_domain *domain = kheap_new(&core->kernel->heap, struct iommu_domain);
+	struct iommu_domain *domain = kheap_alloc(&core->kernel->heap, size, "struct iommu_domain");
 
 	if (!domain)
 		return NULL;
 	domain->type = IOMMU_DOMAIN_UNMANAGED;
+	domain->owner = iommu->ops;
+	domain->ops = ops;
 	domain->iommu = iommu;
 	mutex_lock(&core->lock);
 	list_add_tail(&domain->list, &core->domains);
@@ -63,41 +65,15 @@ void iommu_domain_destroy(struct iommu_core *core, struct iommu_domain *domain)
 void iommu_domain_detached(struct iommu_core *core, struct iommu_domain *domain)
 {
 	assert(!domain->nr_attached);
-	mutex_lock(&domain->iommu->lock);
-	if (domain->did)
-		vtd_did_free(domain->iommu, domain->did);
-	domain->did = 0;
-	mutex_unlock(&domain->iommu->lock);
+	if (domain->ops->last_detached)
+		domain->ops->last_detached(domain);
 	if (domain->holder_gone)
 		iommu_domain_destroy(core, domain);
 }
 
 struct iommu_domain *ifs_iommu_domain_alloc_paging_flags(struct device *dev, u32 flags)
 {
-	struct kernel_base *kernel = current->kernel;
-	enum iommu_pt_format format = machine_pt_format(kernel->machine) == IFS_PT_X86_64 ?
-				      IOMMU_PT_X86_64 : IOMMU_PT_VTDSS;
-	const struct pt_ops *ops = pt_ops_of(&(struct pt_iommu){ .format = format });
-	struct iommu_domain *domain;
-	int ret;
-
-	/* Nesting needs scalable mode. */
-	if (flags & ~(u32)IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
-		return ERR_PTR(-EOPNOTSUPP);
-	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING && !ops->dirty_ops)
-		return ERR_PTR(-EOPNOTSUPP);
-	domain = iommu_domain_new(dev->iommu);
-	if (!domain)
-		return ERR_PTR(-ENOMEM);
-	ret = pt_init(kernel, &domain->pt, format);
-	if (ret) {
-		iommu_domain_destroy(kernel->iommu, domain);
-		return ERR_PTR(ret);
-	}
-	domain->pgsize_bitmap = ops->pgsize_bitmap;
-	domain->dirty_ops = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
-	pt_aperture(&domain->pt, &domain->geometry);
-	return domain;
+	return dev_iommu_ops(dev)->domain_alloc_paging_flags(dev, flags, NULL);
 }
 
 void ifs_iommu_domain_free(struct iommu_domain *domain)

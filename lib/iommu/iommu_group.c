@@ -6,9 +6,10 @@
  * the DMA API here, so that this is also what a released group returns to (Linux: its default
  * domain).
  *
- * A change of domain is made in two steps: everything that may fail (a domain id, context tables)
- * for all devices first, then the entries, which cannot fail. Replace therefore leaves no moment
- * without a translation, and a failed call nothing changed but perhaps an empty context table.
+ * A change of domain is made in two steps: everything that needs memory or ids for all devices
+ * first, then the devices one by one, and back again if one refuses. Replace therefore leaves no
+ * moment without a translation, and a failed call nothing changed but perhaps an empty context
+ * table. PASIDs: iommu_pasid.c.
  *
  * Restored devices: their group has a domain from the start. Unlike Linux, where nothing can be
  * restored yet: the owner may attach another domain over a restored one, in one step, and a release
@@ -20,8 +21,6 @@
 
 #include <iommufd-sim/proto/bug.h>
 
-#include "sim/dma_check.h"
-
 struct iommu_group *iommu_group_new(struct iommu_core *core)
 {
 	struct iommu_group *group = kheap_new(&core->kernel->heap, struct iommu_group);
@@ -31,42 +30,52 @@ struct iommu_group *iommu_group_new(struct iommu_core *core)
 	group->id = core->next_group_id++;
 	mutex_init(&group->mutex);
 	INIT_LIST_HEAD(&group->devices);
+	xa_init(&group->pasid_array);
 	return group;
 }
 
-/* The part of entering @domain that may fail. */
-static int group_reserve(struct kernel_base *kernel, struct iommu_group *group,
-			 struct iommu_domain *domain)
+void iommu_group_free(struct iommu_core *core, struct iommu_group *group)
 {
-	struct iommu_device *iommu = domain->iommu;
-	bool new_did = !domain->did;
+	xa_destroy(&group->pasid_array);
+	kheap_free(&core->kernel->heap, group);
+}
+
+/* The part of entering @domain that may fail without anything to take back. */
+static int group_prepare(struct iommu_group *group, struct iommu_domain *domain)
+{
 	struct device *dev;
 	int ret = 0;
 
 	list_for_each_entry(dev, &group->devices, group_node)
-		if (dev->iommu != iommu)
+		if (dev_iommu_ops(dev) != domain->owner)
 			return -EINVAL;
-	mutex_lock(&iommu->lock);
-	if (new_did)
-		ret = vtd_did_alloc(iommu, &domain->did);
-	if (ret)
-		goto unlock;
+	if (!domain->ops->prepare)
+		return 0;
 	list_for_each_entry(dev, &group->devices, group_node) {
-		ret = vtd_context_prepare(kernel, iommu, dev->bdf);
+		ret = domain->ops->prepare(domain, dev);
 		if (ret)
 			break;
 	}
-	if (ret && new_did) {
-		vtd_did_free(iommu, domain->did);
-		domain->did = 0;
-	}
-unlock:
-	mutex_unlock(&iommu->lock);
 	return ret;
 }
 
-static int group_set_domain(struct iommu_core *core, struct iommu_group *group,
-			    struct iommu_domain *domain)
+/* Back to @old, after @failed could not enter @domain: those before it had. */
+static void group_roll_back(struct iommu_group *group, struct iommu_domain *domain,
+			    struct iommu_domain *old, const struct device *failed)
+{
+	struct device *dev;
+
+	list_for_each_entry(dev, &group->devices, group_node) {
+		if (dev == failed)
+			return;
+		if (!old)
+			dev_iommu_ops(dev)->block_dev(dev, domain);
+		else
+			WARN_ON(old->ops->attach_dev(old, dev, domain));
+	}
+}
+
+int iommu_group_set_domain(struct iommu_group *group, struct iommu_domain *domain)
 {
 	struct iommu_domain *old = group->domain;
 	struct device *dev;
@@ -75,20 +84,24 @@ static int group_set_domain(struct iommu_core *core, struct iommu_group *group,
 	lockdep_assert_held(&group->mutex);
 	if (old == domain)
 		return 0;
-	ret = group_reserve(core->kernel, group, domain);
+	ret = group_prepare(group, domain);
 	if (ret)
 		return ret;
-	mutex_lock(&domain->iommu->lock);
 	list_for_each_entry(dev, &group->devices, group_node) {
-		vtd_context_set(core->kernel, dev, domain);
+		ret = domain->ops->attach_dev(domain, dev, old);
+		if (ret) {
+			group_roll_back(group, domain, old, dev);
+			return ret;
+		}
+	}
+	list_for_each_entry(dev, &group->devices, group_node) {
 		domain->nr_attached++;
 		if (old)
 			old->nr_attached--;
 	}
-	mutex_unlock(&domain->iommu->lock);
 	group->domain = domain;
 	if (old && !old->nr_attached)
-		iommu_domain_detached(core, old);
+		iommu_domain_detached(iommu_core_current(), old);
 	return 0;
 }
 
@@ -99,10 +112,7 @@ void iommu_group_block(struct iommu_core *core, struct iommu_group *group)
 
 	lockdep_assert_held(&group->mutex);
 	list_for_each_entry(dev, &group->devices, group_node) {
-		mutex_lock(&dev->iommu->lock);
-		vtd_context_clear(core->kernel, dev->iommu, dev->bdf);
-		mutex_unlock(&dev->iommu->lock);
-		dma_check_bind(core->kernel->machine, dev->hw, 0);
+		dev_iommu_ops(dev)->block_dev(dev, old);
 		if (old)
 			old->nr_attached--;
 	}
@@ -111,13 +121,20 @@ void iommu_group_block(struct iommu_core *core, struct iommu_group *group)
 		iommu_domain_detached(core, old);
 }
 
+int iommu_group_attach(struct iommu_group *group, struct iommu_domain *domain)
+{
+	lockdep_assert_held(&group->mutex);
+	if (group->domain && !group->domain->restored_from)
+		return -EBUSY;
+	return iommu_group_set_domain(group, domain);
+}
+
 int ifs_iommu_attach_group(struct iommu_domain *domain, struct iommu_group *group)
 {
-	int ret = -EBUSY;
+	int ret;
 
 	mutex_lock(&group->mutex);
-	if (!group->domain || group->domain->restored_from)
-		ret = group_set_domain(iommu_core_current(), group, domain);
+	ret = iommu_group_attach(group, domain);
 	mutex_unlock(&group->mutex);
 	return ret;
 }
@@ -129,7 +146,7 @@ int ifs_iommu_replace_group(struct iommu_domain *domain, struct iommu_group *gro
 	if (WARN_ON(!domain))
 		return -EINVAL;
 	mutex_lock(&group->mutex);
-	ret = group_set_domain(iommu_core_current(), group, domain);
+	ret = iommu_group_set_domain(group, domain);
 	mutex_unlock(&group->mutex);
 	return ret;
 }
@@ -184,6 +201,7 @@ void ifs_iommu_device_release_dma_owner(struct device *dev)
 	if (--group->owner_cnt)
 		goto unlock;
 	group->owner = NULL;
+	WARN_ON(!xa_empty(&group->pasid_array));
 	if (group->domain && !group->domain->restored_from)
 		iommu_group_block(iommu_core_current(), group);
 unlock:

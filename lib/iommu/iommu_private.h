@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * What the files of lib/iommu/ share: the core's lists, and the calls from the core into the driver
- * (vtd_*.c). Lock order: group->mutex, iommu->lock, core->lock.
+ * What the files of lib/iommu/ share: the core's lists, and what boot and kexec ask of the VT-d
+ * driver (vtd_*.c) beyond struct iommu_ops. Lock order: group->mutex, iommu->lock, core->lock.
  */
 #ifndef LIB_IOMMU_IOMMU_PRIVATE_H
 #define LIB_IOMMU_IOMMU_PRIVATE_H
 
-#include <iommufd-sim/proto/iommu.h>
+#include <iommufd-sim/proto/iommu_driver.h>
 
 #include "lib/base/task.h"
 #include "lib/iommu/iommu_core.h"
@@ -16,9 +16,11 @@
 struct iommu_core {
 	struct kernel_base *kernel;
 	struct mutex lock;              /* the lists */
-	struct list_head units;         /* iommu_device.list, by unit */
+	struct list_head units;         /* iommu_device.list of VT-d units, by unit */
 	struct list_head devices;       /* device.list, by segment and BDF */
-	struct list_head domains;       /* iommu_domain.list */
+	struct list_head domains;       /* iommu_domain.list, of all drivers */
+	struct iommu_device mock_unit;
+	struct list_head mock_devices;  /* device.list, by id: not found by the calls of proto/ */
 	u32 next_group_id;
 };
 
@@ -35,8 +37,9 @@ static inline struct iommu_core *iommu_core_current(void)
 /* iommu_domain.c */
 /* Everything of @gather is flushed from the IOTLB, then its tables are freed. */
 void iommu_iotlb_sync(struct iommu_domain *domain, struct iommu_iotlb_gather *gather);
-/* A domain on the list, with no tables yet. NULL: no memory. */
-struct iommu_domain *iommu_domain_new(struct iommu_device *iommu);
+/* A domain on the list, first in @size bytes, with no tables yet. NULL: no memory. */
+struct iommu_domain *iommu_domain_new(struct iommu_device *iommu,
+				      const struct iommu_domain_ops *ops, size_t size);
 /* Off the list and freed, with its tables. Nothing is attached. */
 void iommu_domain_destroy(struct iommu_core *core, struct iommu_domain *domain);
 /* The last device left: the did goes, and the domain with it if its holder has let go. */
@@ -44,8 +47,20 @@ void iommu_domain_detached(struct iommu_core *core, struct iommu_domain *domain)
 
 /* iommu_group.c */
 struct iommu_group *iommu_group_new(struct iommu_core *core);
+void iommu_group_free(struct iommu_core *core, struct iommu_group *group);
+/* -EBUSY if there is a domain already, but for a restored one. Needs group->mutex. */
+int iommu_group_attach(struct iommu_group *group, struct iommu_domain *domain);
+/* Needs group->mutex. */
+int iommu_group_set_domain(struct iommu_group *group, struct iommu_domain *domain);
 /* Cuts off a device without a report. Needs group->mutex. */
 void iommu_group_block(struct iommu_core *core, struct iommu_group *group);
+
+/* vtd_ops.c */
+extern const struct iommu_ops vtd_ops;
+extern const struct iommu_domain_ops vtd_domain_ops;
+
+/* mock_driver.c */
+void mock_unit_init(struct iommu_device *unit);
 
 /* vtd_driver.c: registers. */
 int vtd_unit_new(struct iommu_core *core, unsigned index, struct iommu_device **out);

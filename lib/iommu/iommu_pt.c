@@ -4,16 +4,16 @@
  * (drivers/iommu/generic_pt/pt_iter.h, iommu_pt.h). Sizes are chosen greedily: at each step the
  * largest supported page that fits and to which both addresses are aligned.
  *
- * Left out: growing the top (AMDv1), contiguous entries, 3 and 5 levels: every table here has 4.
+ * A top that grows: the tables translate less than the format could, and pt_range_check() goes by
+ * what they do now.
+ *
+ * Left out: 3 and 5 levels of x86_64 and VT-d: their tables have 4.
  */
 #include "lib/iommu/iommu_pt.h"
 
 #include <assert.h>
 
 #include "sim/phys_mem.h"
-
-#define PT_TOP_LEVEL 3
-#define PT_MAX_VASZ_LG2 48
 
 const struct pt_ops *pt_ops_of(const struct pt_iommu *pt)
 {
@@ -22,6 +22,10 @@ const struct pt_ops *pt_ops_of(const struct pt_iommu *pt)
 		return &pt_vtdss_ops;
 	case IOMMU_PT_X86_64:
 		return &pt_x86_64_ops;
+	case IOMMU_PT_AMDV1:
+		return &pt_amdv1_ops;
+	case IOMMU_PT_AMDV1_MOCK:
+		return &pt_amdv1_mock_ops;
 	}
 	return NULL;
 }
@@ -42,6 +46,7 @@ void pt_ctx_init(struct pt_ctx *ctx, struct kernel_base *kernel, const struct pt
 
 int pt_init(struct kernel_base *kernel, struct pt_iommu *pt, enum iommu_pt_format format)
 {
+	const struct pt_ops *ops = pt_ops_of(&(struct pt_iommu){ .format = format });
 	pa_t top_pa;
 	int ret = iommu_pages_alloc(kernel, &top_pa);
 
@@ -49,12 +54,12 @@ int pt_init(struct kernel_base *kernel, struct pt_iommu *pt, enum iommu_pt_forma
 		return ret;
 	*pt = (struct pt_iommu){
 		.top_pa = top_pa,
-		.top_level = PT_TOP_LEVEL,
+		.top_level = ops->start_level,
 		.format = format,
-		.max_vasz_lg2 = PT_MAX_VASZ_LG2,
+		.max_vasz_lg2 = ops->max_vasz_lg2,
+		.sign_extend = ops->sign_extend,
 		.nr_table_pages = 1,
 	};
-	pt->sign_extend = pt_ops_of(pt)->sign_extend;
 	return 0;
 }
 
@@ -62,8 +67,9 @@ bool pt_geometry_ok(const struct pt_iommu *pt)
 {
 	const struct pt_ops *ops = pt_ops_of(pt);
 
-	return ops && pt->top_level == PT_TOP_LEVEL && pt->max_vasz_lg2 == PT_MAX_VASZ_LG2 &&
-	       pt->sign_extend == ops->sign_extend && IS_ALIGNED(pt->top_pa, PAGE_SIZE);
+	return ops && pt->top_level >= ops->start_level && pt->top_level <= ops->max_level &&
+	       pt->max_vasz_lg2 == ops->max_vasz_lg2 && pt->sign_extend == ops->sign_extend &&
+	       IS_ALIGNED(pt->top_pa, PAGE_SIZE);
 }
 
 void pt_aperture(const struct pt_iommu *pt, struct iommu_domain_geometry *out)
@@ -73,7 +79,7 @@ void pt_aperture(const struct pt_iommu *pt, struct iommu_domain_geometry *out)
 
 	*out = (struct iommu_domain_geometry){
 		.aperture_start = 0,
-		.aperture_end = BIT_ULL(lg2) - 1,
+		.aperture_end = ~0ull >> (64 - lg2),
 		.force_aperture = true,
 	};
 }
@@ -94,8 +100,15 @@ int pt_range_last(iova_t va, u64 length, iova_t *last)
  */
 int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last)
 {
+	const struct pt_ops *ops = pt_ops_of(pt);
 	unsigned vasz = pt->max_vasz_lg2;
 	u64 prefix = 0;
+
+	if (ops->dynamic_top_lg2 && pt->top_level < ops->max_level)
+		vasz = min(vasz, (unsigned)ops->dynamic_top_lg2 +
+				 PT_LEVEL_BITS * (pt->top_level + 1));
+	if (vasz == 64)
+		return 0;
 
 	if (pt->sign_extend && va >> (vasz - 1))
 		prefix = ~0ull >> vasz;

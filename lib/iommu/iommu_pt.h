@@ -7,10 +7,13 @@
  * A format header defines, each static and prefixed with the format's name:
  *   type(entry, level)             what an entry is
  *   set_prot(prot, &attrs)         permissions -> bits of a leaf; -EINVAL
- *   leaf_attrs(attrs, level)       all bits of a leaf at that level but the address
- *   table_entry(pa)                an entry that points to a lower table
+ *   leaf_entry(attrs, oa, lg2, level)      a leaf of 2^lg2 bytes
+ *   oa(entry)                      where a leaf leads to, its first byte
+ *   contig_lg2(entry, level)       lg2 of how many items a leaf takes, all alike
+ *   table_entry(pa, level)         an entry of a table at that level, pointing to a lower one
+ *   table_pa(entry)                that table
  *   prot(entry)                    IOMMU_READ and IOMMU_WRITE of a leaf
- *   is_dirty(entry), make_clean(entry)     dirty tracking, constant false if there is none
+ *   is_dirty(), make_dirty(), make_clean() of an item; constant false if there is no tracking
  *   entry_ok(entry, level)         only bits that this writer or the hardware sets, address aligned
  */
 #ifndef LIB_IOMMU_IOMMU_PT_H
@@ -22,7 +25,6 @@
 #include "sim/pt_formats.h"
 
 #define PT_ENTRIES 512
-#define PT_SMALLEST_PAGE PAGE_SIZE
 
 enum pt_entry_type { PT_ENTRY_EMPTY, PT_ENTRY_TABLE, PT_ENTRY_OA };
 
@@ -49,6 +51,9 @@ typedef void (*pt_dirty_fn)(void *arg, iova_t iova, u64 length);
 
 struct pt_ops {
 	u64 pgsize_bitmap;
+	u8 start_level, max_level;      /* of the top; it grows between them */
+	u8 max_vasz_lg2;
+	u8 dynamic_top_lg2;             /* 0: the top does not grow; else the smallest page */
 	bool dirty_ops;
 	bool sign_extend;
 	/* *mapped says how far it came, also on error: the caller undoes. */
@@ -57,6 +62,8 @@ struct pt_ops {
 	pa_t (*iova_to_phys)(struct pt_ctx *ctx, iova_t iova);
 	int (*read_and_clear_dirty)(struct pt_ctx *ctx, iova_t iova, u64 length, bool no_clear,
 				    pt_dirty_fn fn, void *arg);
+	/* For tests: as if a device had written there. -ENOENT: not mapped. */
+	int (*set_dirty)(struct pt_ctx *ctx, iova_t iova);
 	/* Tables as input: nothing in them is trusted. */
 	int (*for_each_table)(struct pt_ctx *ctx, pt_table_fn fn, void *arg);
 	int (*for_each_leaf)(struct pt_ctx *ctx, pt_leaf_fn fn, void *arg);
@@ -64,7 +71,7 @@ struct pt_ops {
 	void (*free_tables)(struct pt_ctx *ctx);
 };
 
-extern const struct pt_ops pt_vtdss_ops, pt_x86_64_ops;
+extern const struct pt_ops pt_vtdss_ops, pt_x86_64_ops, pt_amdv1_ops, pt_amdv1_mock_ops;
 /* NULL: no such format. */
 const struct pt_ops *pt_ops_of(const struct pt_iommu *pt);
 void pt_ctx_init(struct pt_ctx *ctx, struct kernel_base *kernel, const struct pt_iommu *pt);
@@ -82,11 +89,6 @@ int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last);
 unsigned pt_best_pgsize_lg2(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa);
 /* How many pages of that size to map before a larger one may fit. */
 u64 pt_pgsize_count(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa, unsigned pgsize_lg2);
-
-static inline unsigned pt_index(iova_t va, unsigned level)
-{
-	return (va >> PT_LEVEL_LG2(level)) & (PT_ENTRIES - 1);
-}
 
 /* NULL if it is no table in RAM. */
 static inline u64 *pt_table(const struct pt_ctx *ctx, pa_t pa)

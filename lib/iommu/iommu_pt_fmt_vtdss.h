@@ -30,12 +30,27 @@ static inline int vtdss_set_prot(int prot, u64 *attrs)
 	return 0;
 }
 
-static inline u64 vtdss_leaf_attrs(u64 attrs, unsigned level)
+static inline u64 vtdss_leaf_entry(u64 attrs, pa_t oa, unsigned lg2, unsigned level)
 {
-	return attrs | (level ? VTDSS_PS : 0);
+	return (oa & PT_ADDRESS_MASK) | attrs | (level ? VTDSS_PS : 0);
 }
 
-static inline u64 vtdss_table_entry(pa_t pa)
+static inline pa_t vtdss_oa(u64 entry)
+{
+	return entry & PT_ADDRESS_MASK;
+}
+
+static inline unsigned vtdss_contig_lg2(u64 entry, unsigned level)
+{
+	return 0;
+}
+
+static inline pa_t vtdss_table_pa(u64 entry)
+{
+	return entry & PT_ADDRESS_MASK;
+}
+
+static inline u64 vtdss_table_entry(pa_t pa, unsigned level)
 {
 	return pa | VTDSS_R | VTDSS_W;
 }
@@ -48,6 +63,11 @@ static inline int vtdss_prot(u64 entry)
 static inline bool vtdss_is_dirty(u64 entry)
 {
 	return entry & VTDSS_D;
+}
+
+static inline u64 vtdss_make_dirty(u64 entry)
+{
+	return entry | VTDSS_D;
 }
 
 static inline u64 vtdss_make_clean(u64 entry)

@@ -29,12 +29,27 @@ static inline int x86_64_set_prot(int prot, u64 *attrs)
 	return 0;
 }
 
-static inline u64 x86_64_leaf_attrs(u64 attrs, unsigned level)
+static inline u64 x86_64_leaf_entry(u64 attrs, pa_t oa, unsigned lg2, unsigned level)
 {
-	return attrs | (level ? X86_64_PS : 0);
+	return (oa & PT_ADDRESS_MASK) | attrs | (level ? X86_64_PS : 0);
 }
 
-static inline u64 x86_64_table_entry(pa_t pa)
+static inline pa_t x86_64_oa(u64 entry)
+{
+	return entry & PT_ADDRESS_MASK;
+}
+
+static inline unsigned x86_64_contig_lg2(u64 entry, unsigned level)
+{
+	return 0;
+}
+
+static inline pa_t x86_64_table_pa(u64 entry)
+{
+	return entry & PT_ADDRESS_MASK;
+}
+
+static inline u64 x86_64_table_entry(pa_t pa, unsigned level)
 {
 	return pa | X86_64_P | X86_64_RW | X86_64_U | X86_64_A;
 }
@@ -47,6 +62,11 @@ static inline int x86_64_prot(u64 entry)
 static inline bool x86_64_is_dirty(u64 entry)
 {
 	return false;
+}
+
+static inline u64 x86_64_make_dirty(u64 entry)
+{
+	return entry;
 }
 
 static inline u64 x86_64_make_clean(u64 entry)

@@ -18,65 +18,101 @@ static pa_t FMT(iova_to_phys)(struct pt_ctx *ctx, iova_t iova)
 		return 0;
 	for (unsigned level = ctx->pt->top_level;; level--) {
 		const u64 *table = pt_table(ctx, table_pa);
-		u64 entry, offset_mask = BIT_ULL(PT_LEVEL_LG2(level)) - 1;
+		u64 entry, offset_mask;
 
 		if (!table)
 			return 0;
-		entry = table[pt_index(iova, level)];
+		entry = table[FMT_INDEX(iova, level)];
 		switch (FMT(type)(entry, level)) {
 		case PT_ENTRY_EMPTY:
 			return 0;
 		case PT_ENTRY_OA:
-			return (entry & PT_ADDRESS_MASK & ~offset_mask) | (iova & offset_mask);
+			offset_mask = BIT_ULL(FMT_ITEM_LG2(level) +
+					      FMT(contig_lg2)(entry, level)) - 1;
+			return (FMT(oa)(entry) & ~offset_mask) | (iova & offset_mask);
 		case PT_ENTRY_TABLE:
-			table_pa = entry & PT_ADDRESS_MASK;
+			table_pa = FMT(table_pa)(entry);
 		}
 	}
 }
 
 struct FMT(dirty_walk) {
-	bool no_clear;
+	bool no_clear, exact;
 	pt_dirty_fn fn;
 	void *arg;
 };
 
+static bool FMT(any_dirty)(const u64 *items, unsigned nr_items)
+{
+	bool dirty = false;
+
+	for (unsigned i = 0; i < nr_items; i++)
+		dirty |= FMT(is_dirty)(items[i]);
+	return dirty;
+}
+
+/*
+ * One entry at @index of a table that the range leaves before @end_index. What is reported begins
+ * where the walk is, even inside a leaf of one item, and has that item's whole length. Of an entry
+ * of several items Linux forgets the last one, and never comes back if that leaves nothing: then
+ * nothing is reported and nothing cleaned here.
+ */
+static void FMT(dirty_entry)(struct pt_ctx *ctx, const struct FMT(dirty_walk) *walk, u64 *table,
+			     unsigned index, unsigned end_index, unsigned level, iova_t va)
+{
+	unsigned nr_items = 1u << FMT(contig_lg2)(table[index], level);
+	unsigned first = index & ~(nr_items - 1);
+	u64 length = BIT_ULL(FMT_ITEM_LG2(level));
+
+	if (!FMT(any_dirty)(&table[first], nr_items))
+		return;
+	if (nr_items > 1)
+		length *= min(first + nr_items - walk->exact, end_index) - index;
+	if (!length)
+		return;
+	walk->fn(walk->arg, va, length);
+	if (walk->no_clear)
+		return;
+	for (unsigned i = 0; i < nr_items; i++)
+		table[first + i] = FMT(make_clean)(table[first + i]);
+	pt_gather_range(ctx->gather, va, va + (length - 1));
+}
+
 static void FMT(dirty_level)(struct pt_ctx *ctx, const struct FMT(dirty_walk) *walk, pa_t table_pa,
 			     unsigned level, iova_t va, iova_t last)
 {
-	u64 span = BIT_ULL(PT_LEVEL_LG2(level));
-	unsigned last_index = pt_index(last, level);
+	unsigned last_index = FMT_INDEX(last, level);
 	u64 *table = pt_table(ctx, table_pa);
 
 	if (WARN_ON(!table))
 		return;
-	for (unsigned index = pt_index(va, level); index <= last_index; index++) {
-		iova_t item_last = va | (span - 1);
+	for (unsigned index = FMT_INDEX(va, level); index <= last_index;) {
+		iova_t item_last = va | (BIT_ULL(FMT_ITEM_LG2(level)) - 1);
+		unsigned nr_items = 1;
 
 		switch (FMT(type)(table[index], level)) {
 		case PT_ENTRY_EMPTY:
 			break;
 		case PT_ENTRY_TABLE:
-			FMT(dirty_level)(ctx, walk, table[index] & PT_ADDRESS_MASK, level - 1, va,
+			FMT(dirty_level)(ctx, walk, FMT(table_pa)(table[index]), level - 1, va,
 					 min(item_last, last));
 			break;
 		case PT_ENTRY_OA:
-			if (!FMT(is_dirty)(table[index]))
-				break;
-			/* From where the walk is, even inside the leaf: the whole leaf's length. */
-			walk->fn(walk->arg, va, span);
-			if (!walk->no_clear) {
-				table[index] = FMT(make_clean)(table[index]);
-				pt_gather_range(ctx->gather, va, va + (span - 1));
-			}
+			nr_items = 1u << FMT(contig_lg2)(table[index], level);
+			item_last = va | (nr_items * BIT_ULL(FMT_ITEM_LG2(level)) - 1);
+			FMT(dirty_entry)(ctx, walk, table, index, last_index + 1, level, va);
 		}
 		va = item_last + 1;
+		index = (index + nr_items) & ~(nr_items - 1);
 	}
 }
 
 static int FMT(read_and_clear_dirty)(struct pt_ctx *ctx, iova_t iova, u64 length, bool no_clear,
 				     pt_dirty_fn fn, void *arg)
 {
-	struct FMT(dirty_walk) walk = { .no_clear = no_clear, .fn = fn, .arg = arg };
+	struct FMT(dirty_walk) walk = {
+		.no_clear = no_clear, .exact = !ctx->kernel->fix_bugs, .fn = fn, .arg = arg,
+	};
 	iova_t last;
 	int ret;
 
@@ -90,6 +126,33 @@ static int FMT(read_and_clear_dirty)(struct pt_ctx *ctx, iova_t iova, u64 length
 		return ret;
 	FMT(dirty_level)(ctx, &walk, ctx->pt->top_pa, ctx->pt->top_level, iova, last);
 	return 0;
+}
+
+/* What hardware does when a device writes: the one item that translates @iova. */
+static int FMT(set_dirty)(struct pt_ctx *ctx, iova_t iova)
+{
+	pa_t table_pa = ctx->pt->top_pa;
+
+	if (!FMT_DIRTY_OPS)
+		return -EOPNOTSUPP;
+	if (pt_range_check(ctx->pt, iova, iova))
+		return -ERANGE;
+	for (unsigned level = ctx->pt->top_level;; level--) {
+		u64 *table = pt_table(ctx, table_pa), *entry;
+
+		if (WARN_ON(!table))
+			return -ENOENT;
+		entry = &table[FMT_INDEX(iova, level)];
+		switch (FMT(type)(*entry, level)) {
+		case PT_ENTRY_EMPTY:
+			return -ENOENT;
+		case PT_ENTRY_OA:
+			*entry = FMT(make_dirty)(*entry);
+			return 0;
+		case PT_ENTRY_TABLE:
+			table_pa = FMT(table_pa)(*entry);
+		}
+	}
 }
 
 struct FMT(table_walk) {
@@ -117,7 +180,7 @@ static int FMT(each_table)(struct pt_ctx *ctx, struct FMT(table_walk) *walk, pa_
 			return -EINVAL;
 		if (FMT(type)(table[i], level) != PT_ENTRY_TABLE)
 			continue;
-		ret = FMT(each_table)(ctx, walk, table[i] & PT_ADDRESS_MASK, level - 1);
+		ret = FMT(each_table)(ctx, walk, FMT(table_pa)(table[i]), level - 1);
 		if (ret)
 			return ret;
 	}
@@ -152,9 +215,8 @@ static int FMT(end_run)(struct FMT(leaf_walk) *walk)
 	return length ? walk->fn(walk->arg, walk->iova, walk->pa, length, walk->prot) : 0;
 }
 
-static int FMT(add_leaf)(struct FMT(leaf_walk) *walk, iova_t iova, u64 entry, u64 span)
+static int FMT(add_leaf)(struct FMT(leaf_walk) *walk, iova_t iova, u64 entry, pa_t pa, u64 span)
 {
-	pa_t pa = entry & PT_ADDRESS_MASK;
 	int prot = FMT(prot)(entry), ret;
 
 	if (walk->length && walk->iova + walk->length == iova &&
@@ -170,10 +232,16 @@ static int FMT(add_leaf)(struct FMT(leaf_walk) *walk, iova_t iova, u64 entry, u6
 	return ret;
 }
 
-static bool FMT(target_ok)(const struct pt_ctx *ctx, u64 entry, u64 span)
+/* Of one item: in a contiguous leaf, each has a part. */
+static pa_t FMT(item_oa)(u64 entry, unsigned level, iova_t va)
 {
-	pa_t pa = entry & PT_ADDRESS_MASK;
+	u64 entry_mask = BIT_ULL(FMT_ITEM_LG2(level) + FMT(contig_lg2)(entry, level)) - 1;
 
+	return FMT(oa)(entry) + (va & entry_mask);
+}
+
+static bool FMT(target_ok)(const struct pt_ctx *ctx, pa_t pa, u64 span)
+{
 	return pa >= PHYS_WINDOW_BASE || (pa < ctx->ram_bytes && ctx->ram_bytes - pa >= span);
 }
 
@@ -188,7 +256,7 @@ static iova_t FMT(canonical)(const struct pt_iommu *pt, iova_t va)
 static int FMT(each_leaf)(struct pt_ctx *ctx, struct FMT(leaf_walk) *walk, pa_t table_pa,
 			  unsigned level, iova_t va)
 {
-	u64 span = BIT_ULL(PT_LEVEL_LG2(level));
+	u64 span = BIT_ULL(FMT_ITEM_LG2(level));
 	const u64 *table = pt_table(ctx, table_pa);
 	int ret = 0;
 
@@ -200,9 +268,10 @@ static int FMT(each_leaf)(struct pt_ctx *ctx, struct FMT(leaf_walk) *walk, pa_t 
 		if (!FMT(entry_ok)(table[i], level))
 			return -EINVAL;
 		if (FMT(type)(table[i], level) == PT_ENTRY_TABLE)
-			ret = FMT(each_leaf)(ctx, walk, table[i] & PT_ADDRESS_MASK, level - 1, va);
-		else if (FMT(target_ok)(ctx, table[i], span))
-			ret = FMT(add_leaf)(walk, FMT(canonical)(ctx->pt, va), table[i], span);
+			ret = FMT(each_leaf)(ctx, walk, FMT(table_pa)(table[i]), level - 1, va);
+		else if (FMT(target_ok)(ctx, FMT(item_oa)(table[i], level, va), span))
+			ret = FMT(add_leaf)(walk, FMT(canonical)(ctx->pt, va), table[i],
+					    FMT(item_oa)(table[i], level, va), span);
 		else
 			ret = -EINVAL;
 	}

@@ -18,7 +18,7 @@ static bool FMT(unmap_leaves)(u64 *table, unsigned index, unsigned last_index, u
 
 	while (index <= last_index && FMT(type)(table[index], 0) != PT_ENTRY_EMPTY)
 		table[index++] = 0;
-	*unmapped += (u64)(index - first) << PAGE_SHIFT;
+	*unmapped += (u64)(index - first) << FMT_GRANULE_LG2;
 	return index > last_index;
 }
 
@@ -26,28 +26,32 @@ static bool FMT(unmap_leaves)(u64 *table, unsigned index, unsigned last_index, u
 static bool FMT(unmap_level)(struct pt_ctx *ctx, pa_t table_pa, unsigned level, iova_t va,
 			     iova_t last, u64 *unmapped)
 {
-	u64 span = BIT_ULL(PT_LEVEL_LG2(level));
-	unsigned index = pt_index(va, level), last_index = pt_index(last, level);
+	u64 span = BIT_ULL(FMT_ITEM_LG2(level));
+	unsigned index = FMT_INDEX(va, level), last_index = FMT_INDEX(last, level);
 	u64 *table = pt_table(ctx, table_pa);
+	unsigned nr_items;
 
 	if (WARN_ON(!table))
 		return false;
-	if (!level)
+	if (!level && !FMT_CONTIG)
 		return FMT(unmap_leaves)(table, index, last_index, unmapped);
 
-	for (; index <= last_index; index++) {
+	for (; index <= last_index; index += nr_items) {
 		iova_t item_last = va | (span - 1);
 		bool covered = IS_ALIGNED(va, span) && item_last <= last;
-		pa_t child_pa = table[index] & PT_ADDRESS_MASK;
+		pa_t child_pa = FMT(table_pa)(table[index]);
 
+		nr_items = 1;
 		switch (FMT(type)(table[index], level)) {
 		case PT_ENTRY_EMPTY:
 			return false;
 		case PT_ENTRY_OA:
-			if (!IS_ALIGNED(va, span))
+			nr_items = 1u << FMT(contig_lg2)(table[index], level);
+			if (!IS_ALIGNED(va, nr_items * span))
 				return false;
-			table[index] = 0;
-			*unmapped += span;
+			memset(&table[index], 0, nr_items * sizeof(table[0]));
+			*unmapped += nr_items * span;
+			item_last = va + (nr_items * span - 1);
 			break;
 		case PT_ENTRY_TABLE:
 			if (!FMT(unmap_level)(ctx, child_pa, level - 1, va, min(item_last, last),
@@ -85,7 +89,7 @@ static void FMT(free_subtree)(struct pt_ctx *ctx, pa_t table_pa, unsigned level)
 		return;
 	for (unsigned i = 0; level && i < PT_ENTRIES; i++)
 		if (FMT(type)(table[i], level) == PT_ENTRY_TABLE)
-			FMT(free_subtree)(ctx, table[i] & PT_ADDRESS_MASK, level - 1);
+			FMT(free_subtree)(ctx, FMT(table_pa)(table[i]), level - 1);
 	iommu_pages_free(ctx->kernel, table_pa);
 	ctx->pt->nr_table_pages--;
 }

@@ -40,6 +40,7 @@ int vtd_unit_new(struct iommu_core *core, unsigned index, struct iommu_device **
 
 	if (!iommu)
 		return -ENOMEM;
+	iommu->ops = &vtd_ops;
 	iommu->unit = index;
 	iommu->hw = machine_iommu(core->kernel->machine, index);
 	iommu->base_pa = iommu_hw_base_pa(iommu->hw);

@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * GET_HW_INFO: what the IOMMU behind a device can do. The machine's units are VT-d, so this is the
- * capability registers as they are (Linux: drivers/iommu/iommufd/device.c, intel_iommu_hw_info()).
+ * GET_HW_INFO: what the IOMMU behind a device can do, as its driver says it (Linux:
+ * drivers/iommu/iommufd/device.c).
  */
 #include "lib/iommufd/iommufd_private.h"
 
-#include "lib/mm/user_mem.h"
-#include "sim/iommu_hw.h"
-#include "sim/iommu_regs.h"
-#include "sim/machine_kernel.h"
+#include <iommufd-sim/proto/iommu_driver.h>
 
-/* The driver's part: accepts its own type and the default. */
-static int vtd_hw_info(struct device *dev, u32 *type, struct iommu_hw_info_vtd *info)
-{
-	if (*type != IOMMU_HW_INFO_TYPE_DEFAULT && *type != IOMMU_HW_INFO_TYPE_INTEL_VTD)
-		return -EOPNOTSUPP;
-	*info = (struct iommu_hw_info_vtd){
-		.cap_reg = iommu_hw_read(dev->iommu->hw, IOMMU_REG_CAP),
-		.ecap_reg = iommu_hw_read(dev->iommu->hw, IOMMU_REG_ECAP),
-	};
-	*type = IOMMU_HW_INFO_TYPE_INTEL_VTD;
-	return 0;
-}
+#include "lib/mm/user_mem.h"
 
 static int clear_user(uva_t to, u64 length)
 {
@@ -38,27 +24,39 @@ static int clear_user(uva_t to, u64 length)
 	return 0;
 }
 
+static u64 hw_capabilities(struct device *dev)
+{
+	u64 capabilities = 0;
+
+	if (device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))
+		capabilities |= IOMMU_HW_CAP_DIRTY_TRACKING;
+	if (!device_iommu_capable(dev, IOMMU_CAP_PCI_ATS_SUPPORTED))
+		capabilities |= IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
+	return capabilities;
+}
+
 static int fill_hw_info(struct iommufd_ucmd *ucmd, struct device *dev)
 {
+	const struct iommu_ops *ops = dev_iommu_ops(dev);
 	struct iommu_hw_info *cmd = ucmd->cmd;
-	struct iommu_hw_info_vtd info;
-	u32 length;
-	int rc;
+	u8 info[IOMMU_HW_INFO_MAX];
+	u32 info_length = 0, length;
+	int rc = 0;
 
-	rc = vtd_hw_info(dev, &cmd->out_data_type, &info);
+	if (ops->hw_info)
+		rc = ops->hw_info(dev, info, &info_length, &cmd->out_data_type);
+	else
+		cmd->out_data_type = IOMMU_HW_INFO_TYPE_NONE;
 	if (rc)
 		return rc;
-	length = min(cmd->data_len, (u32)sizeof(info));
-	if (copy_to_user(cmd->data_uptr, &info, length))
+	length = min(cmd->data_len, info_length);
+	if (copy_to_user(cmd->data_uptr, info, length))
 		return -EFAULT;
 	if (clear_user(cmd->data_uptr + length, cmd->data_len - length))
 		return -EFAULT;
-	cmd->data_len = sizeof(info);
-	/* VT-d tracks dirty in second-stage tables only. Neither ATS nor PASIDs are modelled. */
-	cmd->out_capabilities = IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
-	if (machine_pt_format(current->kernel->machine) == IFS_PT_VTDSS)
-		cmd->out_capabilities |= IOMMU_HW_CAP_DIRTY_TRACKING;
-	cmd->out_max_pasid_log2 = 0;
+	cmd->data_len = info_length;
+	cmd->out_capabilities = hw_capabilities(dev);
+	cmd->out_max_pasid_log2 = dev->max_pasids ? 31 - __builtin_clz(dev->max_pasids) : 0;
 	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }
 

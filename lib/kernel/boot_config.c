@@ -165,6 +165,7 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 		.folio_order = config.memfd_folio_order,
 		.sysctl_noexec = config.memfd_noexec,
 	};
+	kernel->base.fix_bugs = !switch_on(config.exact, true);
 	kernel->base.memfd_config = &kernel->memfd_config;
 	kernel->base.fail = (struct fail_point){
 		.nth = config.fail_nth, .forever = config.fail_forever,

@@ -69,7 +69,7 @@ struct iommu_domain {
 	const struct iommu_ops *owner;  /* the driver; devices of others are incompatible */
 	const struct iommu_domain_ops *ops;
 	struct iommu_device *iommu;     /* the unit it was allocated for; others are incompatible */
-	struct iommu_domain *parent;    /* IOMMU_DOMAIN_NESTED: what it is on top of; not a reference */
+	struct iommu_domain *parent;    /* IOMMU_DOMAIN_NESTED: on top of it; not a reference */
 	/* Takes page faults of attached devices; NULL: they are answered as invalid. */
 	int (*iopf_handler)(struct iopf_group *group);
 	u64 pgsize_bitmap;
@@ -172,13 +172,13 @@ IFS_PUBLIC int ifs_iommu_replace_group(struct iommu_domain *domain, struct iommu
 /* Back to blocking while owned. Never fails. */
 IFS_PUBLIC void ifs_iommu_detach_group(struct iommu_domain *domain, struct iommu_group *group);
 /*
- * The same with a handle, which is then found by iommu_attach_handle_get(). NULL as for the calls
- * above: a group attached without one reports no page faults.
+ * The same with a handle, which is then found by iommu_attach_handle_get(); a group attached
+ * without one reports no page faults. -EINVAL: no handle.
  */
 IFS_PUBLIC int ifs_iommu_attach_group_handle(struct iommu_domain *domain,
 					     struct iommu_group *group,
 					     struct iommu_attach_handle *handle);
-/* -EINVAL also if there is no handle to replace. The old handle stays on failure. */
+/* A group that is not attached is attached by this. The old handle stays on failure. */
 IFS_PUBLIC int ifs_iommu_replace_group_handle(struct iommu_group *group,
 					      struct iommu_domain *domain,
 					      struct iommu_attach_handle *handle);

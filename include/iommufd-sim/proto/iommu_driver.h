@@ -57,7 +57,11 @@ struct iommu_ops {
 	struct iommu_domain *(*domain_alloc_nested)(struct device *dev,
 						    struct iommu_domain *parent, u32 flags,
 						    const struct iommu_user_data *user_data);
-	/* iommu_get_resv_regions() without the locking. NULL: none. */
+	/* The device is cut off: from @old (NULL: nothing was attached) to blocked. Never fails. */
+	void (*block_dev)(struct device *dev, struct iommu_domain *old);
+	/* The same for one PASID. NULL: the driver has no PASIDs. */
+	void (*block_dev_pasid)(struct device *dev, ioasid_t pasid, struct iommu_domain *old);
+	/* iommu_get_resv_regions(). NULL: none. */
 	int (*get_resv_regions)(struct device *dev, struct list_head *list);
 	/* Every fault of @dev gets exactly one answer. NULL: no page faults. */
 	void (*page_response)(struct device *dev, const struct iopf_fault *fault,
@@ -87,9 +91,6 @@ struct iommu_domain_ops {
 	/* The same for one PASID. NULL: the driver has no PASIDs. */
 	int (*set_dev_pasid)(struct iommu_domain *domain, struct device *dev, ioasid_t pasid,
 			     struct iommu_domain *old);
-	/* From @domain to blocked. Never fails. */
-	void (*detach_dev)(struct iommu_domain *domain, struct device *dev);
-	void (*remove_dev_pasid)(struct iommu_domain *domain, struct device *dev, ioasid_t pasid);
 	/* No device is attached any more. NULL: nothing to do. */
 	void (*last_detached)(struct iommu_domain *domain);
 	/* NULL: nothing caches. Both bounds inclusive. */

@@ -56,7 +56,7 @@ struct iopf_fault {
 
 struct iopf_group {
 	struct iopf_fault last_fault;
-	struct list_head faults;        /* struct iopf_fault.list, in the order they were reported */
+	struct list_head faults;        /* struct iopf_fault.list; the last one last */
 	size_t fault_count;
 	struct list_head pending_node;  /* iommu_fault_param.faults: not answered yet */
 	struct iommu_attach_handle *attach_handle;
@@ -81,7 +81,7 @@ struct iommu_fault_param {
  */
 IFS_PUBLIC int ifs_iopf_device_add(struct device *dev);
 IFS_PUBLIC void ifs_iopf_device_remove(struct device *dev);
-/* -EINVAL: @dev reports no faults; -EINVAL: nobody handles it (answered). -ENOMEM (answered). */
+/* -EINVAL: nobody handles it. -ENOMEM: a fault that is not its group's last is dropped. */
 IFS_PUBLIC int ifs_iommu_report_device_fault(struct device *dev, const struct iopf_fault *evt);
 /* Answers all faults of the group; a second answer does nothing. */
 IFS_PUBLIC void ifs_iopf_group_response(struct iopf_group *group,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The selftest interface of iommufd: IOMMU_TEST_CMD, and the data that the mock driver takes through
- * the ordinary commands. Own declaration of the ABI that Linux 7.3 keeps in
+ * The selftest interface of iommufd: IOMMU_TEST_CMD, and the data that the mock driver takes by
+ * way of the ordinary commands. Own declaration of the ABI that Linux 7.3 keeps in
  * drivers/iommu/iommufd/iommufd_test.h.
  */
 #ifndef _UAPI_IOMMUFD_TEST_H
