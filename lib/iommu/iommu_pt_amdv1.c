@@ -4,6 +4,7 @@
  * they are here because the mock driver's are a variant, and to be tested against Linux's.
  */
 #define AMDV1_GRANULE_LG2 12
+#define AMDV1_FORCE_COHERENCE true
 #include "lib/iommu/iommu_pt_fmt_amdv1.h"
 
 #include <iommufd-sim/proto/bug.h>

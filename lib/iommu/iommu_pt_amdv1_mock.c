@@ -4,6 +4,7 @@
  * and a fixed top (generic_pt/fmt/iommu_mock.c).
  */
 #define AMDV1_GRANULE_LG2 11
+#define AMDV1_FORCE_COHERENCE false
 #include "lib/iommu/iommu_pt_fmt_amdv1.h"
 
 #include <iommufd-sim/proto/bug.h>

@@ -2,7 +2,7 @@
 /*
  * AMDv1 host entries (AMD I/O Virtualization Technology specification, 2.2.3;
  * generic_pt/fmt/amdv1.h), and the variant of the selftest's mock driver, whose smallest page is
- * 2 KiB: define AMDV1_GRANULE_LG2 before.
+ * 2 KiB: define AMDV1_GRANULE_LG2 before, and AMDV1_FORCE_COHERENCE (FC in every leaf).
  *
  *   62 IW  61 IR  60 FC    51:12 address, in granules    11:9 NL    6 D    0 PR
  *
@@ -62,7 +62,8 @@ static inline enum pt_entry_type amdv1_type(u64 entry, unsigned level)
 
 static inline int amdv1_set_prot(int prot, u64 *attrs)
 {
-	*attrs = AMDV1_PR | (prot & IOMMU_READ ? AMDV1_IR : 0) |
+	*attrs = AMDV1_PR | (AMDV1_FORCE_COHERENCE ? AMDV1_FC : 0) |
+		 (prot & IOMMU_READ ? AMDV1_IR : 0) |
 		 (prot & IOMMU_WRITE ? AMDV1_IW : 0);
 	return 0;
 }
@@ -133,7 +134,7 @@ static inline bool amdv1_leaf_ok(u64 entry, unsigned level)
 	unsigned lg2 = amdv1_item_lg2(level);
 
 	if (entry & ~(AMDV1_PR | AMDV1_D | (u64)AMDV1_NL_MASK << AMDV1_NL_SHIFT |
-		      AMDV1_FIELD_MASK | AMDV1_IR | AMDV1_IW) || !amdv1_prot(entry))
+		      AMDV1_FIELD_MASK | AMDV1_FC | AMDV1_IR | AMDV1_IW) || !amdv1_prot(entry))
 		return false;
 	if (amdv1_nl(entry) == AMDV1_NL_SIZE) {
 		unsigned size_lg2 = AMDV1_GRANULE_LG2 + 1 + __builtin_ctzll(~amdv1_field(entry));
