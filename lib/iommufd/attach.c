@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Attach, replace, detach: which hardware page table a device runs on (Linux:
- * drivers/iommu/iommufd/device.c).
+ * Attach, replace, detach: which hardware page table a device runs on, with its requester id
+ * (IOMMU_NO_PASID) or with a PASID (Linux: drivers/iommu/iommufd/device.c). Which HWPT a program
+ * means when it names an IOAS is found out in attach_auto.c.
  *
- * The target is a HWPT, or an IOAS: then the first of its auto HWPTs that accepts the device, or a
- * new one. A refusal with -EINVAL means "try the next". Reserved regions of the device go into the
- * IOAS before, and leave it after.
+ * All devices of a group share one HWPT per PASID. Reserved regions of a device go into the IOAS
+ * behind its requester id's HWPT before it enters, and leave after it has left; a nested HWPT
+ * stands for its parent in this.
+ *
+ * PASIDs want every HWPT involved to be made for them (IOMMU_HWPT_ALLOC_PASID): the PASID's, and
+ * the requester id's for as long as any PASID is attached.
  *
  * Locks: ioas->mutex, then the group's lock, then those of the IOVA space and of the IOMMU core.
  *
  * Unlike Linux: a device may run on a domain restored from the previous kernel although it is not
  * attached to anything in this context. Attaching it then moves it in one step, without a moment in
- * which it has no translation; and an auto HWPT is filled before the device enters it, not after.
+ * which it has no translation.
  *
- * Left out: PASIDs.
+ * Unlike Linux: a replace that fails between two HWPTs of one IOAS leaves the reserved regions of
+ * the device in it. There they go, although the device stays.
+ *
+ * Left out: software MSI windows; virtual functions, which share their page requests.
  */
+#include "lib/iommufd/eventq.h"
 #include "lib/iommufd/io_pagetable.h"
 
-/*
- * Moves the device's group. A function, so that auto HWPTs serve both. NULL *@old: nothing to put.
- */
-typedef int (*attach_fn)(struct iommufd_device *idev, struct iommufd_hw_pagetable *hwpt,
-			 struct iommufd_hw_pagetable **old);
-
-/* NULL: a restored HWPT, which has no IOVA space to reserve in. */
-static struct io_pagetable *hwpt_iopt(struct iommufd_hw_pagetable *hwpt)
+/* What attaching at @pasid reserves in. NULL: a PASID, or a restored HWPT, reserves nothing. */
+static struct io_pagetable *resv_iopt(struct iommufd_hw_pagetable *hwpt, ioasid_t pasid)
 {
-	struct iommufd_ioas *ioas = to_hwpt_paging(hwpt)->ioas;
+	struct iommufd_ioas *ioas = find_hwpt_paging(hwpt)->ioas;
 
-	return ioas ? &ioas->iopt : NULL;
+	return ioas && pasid == IOMMU_NO_PASID ? &ioas->iopt : NULL;
 }
 
 static int reserve_for(struct io_pagetable *iopt, struct iommufd_device *idev)
@@ -51,267 +53,290 @@ static int check_gates(struct iommufd_device *idev, struct iommufd_hw_pagetable 
 	return rc;
 }
 
-/* The first device of the group: its domain is written to the hardware. */
-static int attach_group(struct iommufd_group *igroup, struct iommufd_device *idev,
-			struct iommufd_hw_pagetable *hwpt)
+/* -EINVAL: with PASIDs in use, @hwpt is none for them. */
+static int check_pasid_compat(struct iommufd_hw_pagetable *hwpt, struct iommufd_group *igroup,
+			      ioasid_t pasid)
 {
-	if (iommufd_device_restored_domain(idev->dev))
-		return iommu_replace_group(hwpt->domain, igroup->group);
-	return iommu_attach_group(hwpt->domain, igroup->group);
+	struct iommufd_attach *attach;
+	u64 first = IOMMU_NO_PASID;
+
+	lockdep_assert_held(&igroup->lock);
+	if (pasid == IOMMU_NO_PASID) {
+		if (hwpt->pasid_compat)
+			return 0;
+		return xa_find_after(&igroup->pasid_attach, &first, 0xffffffffu, XA_PRESENT) ?
+		       -EINVAL : 0;
+	}
+	if (!hwpt->pasid_compat)
+		return -EINVAL;
+	attach = xa_load(&igroup->pasid_attach, IOMMU_NO_PASID);
+	return attach && !attach->hwpt->pasid_compat ? -EINVAL : 0;
 }
 
-static int attach_locked(struct iommufd_group *igroup, struct iommufd_device *idev,
-			 struct iommufd_hw_pagetable *hwpt)
+static struct iommufd_attach_handle *get_handle(struct iommufd_group *igroup, ioasid_t pasid)
 {
-	bool first = !igroup->hwpt;
+	struct iommu_attach_handle *handle = iommu_attach_handle_get(igroup->group, pasid, 0);
+
+	if (IS_ERR(handle))
+		return NULL;
+	return container_of(handle, struct iommufd_attach_handle, handle);
+}
+
+static struct iommufd_attach_handle *handle_new(struct iommufd_device *idev)
+{
+	struct iommufd_attach_handle *handle = kzalloc(sizeof(*handle), GFP_KERNEL);
+
+	if (handle)
+		handle->idev = idev;
+	return handle;
+}
+
+/* The first device of the group at this PASID: the hardware is told. */
+static int hwpt_attach_device(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev,
+			      ioasid_t pasid)
+{
+	struct iommu_group *group = idev->igroup->group;
+	struct iommufd_attach_handle *handle;
+	int rc = check_pasid_compat(hwpt, idev->igroup, pasid);
+
+	if (rc)
+		return rc;
+	handle = handle_new(idev);
+	if (!handle)
+		return -ENOMEM;
+	if (pasid == IOMMU_NO_PASID)
+		rc = iommu_attach_group_handle(hwpt->domain, group, &handle->handle);
+	else
+		rc = iommu_attach_device_pasid(hwpt->domain, idev->dev, pasid, &handle->handle);
+	if (rc)
+		kfree(handle);
+	return rc;
+}
+
+static void hwpt_detach_device(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev,
+			       ioasid_t pasid)
+{
+	struct iommufd_attach_handle *handle = get_handle(idev->igroup, pasid);
+
+	if (pasid == IOMMU_NO_PASID)
+		iommu_detach_group_handle(hwpt->domain, idev->igroup->group);
+	else
+		iommu_detach_device_pasid(hwpt->domain, idev->dev, pasid);
+	iommufd_auto_response_faults(hwpt, handle);
+	kfree(handle);
+}
+
+static int hwpt_replace_device(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev,
+			       ioasid_t pasid, struct iommufd_hw_pagetable *old)
+{
+	struct iommufd_attach_handle *handle, *old_handle = get_handle(idev->igroup, pasid);
+	int rc = check_pasid_compat(hwpt, idev->igroup, pasid);
+
+	if (rc)
+		return rc;
+	handle = handle_new(idev);
+	if (!handle)
+		return -ENOMEM;
+	if (pasid == IOMMU_NO_PASID)
+		rc = iommu_replace_group_handle(idev->igroup->group, hwpt->domain,
+						&handle->handle);
+	else
+		rc = iommu_replace_device_pasid(hwpt->domain, idev->dev, pasid, &handle->handle);
+	if (rc) {
+		kfree(handle);
+		return rc;
+	}
+	iommufd_auto_response_faults(old, old_handle);
+	kfree(old_handle);
+	return 0;
+}
+
+/* The group's record of @pasid, new and with a reserved slot if there is none. */
+static int attach_get(struct iommufd_group *igroup, ioasid_t pasid, struct iommufd_attach **out)
+{
+	struct iommufd_attach *attach = xa_load(&igroup->pasid_attach, pasid);
 	int rc;
 
-	rc = xa_insert(&igroup->device_array, idev->obj.id, NULL, GFP_KERNEL);
+	if (!attach) {
+		rc = xa_reserve(&igroup->pasid_attach, pasid, GFP_KERNEL);
+		if (rc)
+			return rc;
+		attach = kzalloc(sizeof(*attach), GFP_KERNEL);
+		if (!attach) {
+			xa_release(&igroup->pasid_attach, pasid);
+			return -ENOMEM;
+		}
+		xa_init(&attach->device_array);
+	}
+	*out = attach;
+	return 0;
+}
+
+/* Undoes attach_get() unless somebody is attached. */
+static void attach_put(struct iommufd_group *igroup, ioasid_t pasid, struct iommufd_attach *attach)
+{
+	if (attach->hwpt && !xa_empty(&attach->device_array))
+		return;
+	xa_erase(&igroup->pasid_attach, pasid);
+	xa_destroy(&attach->device_array);
+	kfree(attach);
+}
+
+static int attach_locked(struct iommufd_group *igroup, struct iommufd_device *idev, ioasid_t pasid,
+			 struct iommufd_hw_pagetable *hwpt, struct iommufd_attach *attach)
+{
+	struct io_pagetable *iopt = resv_iopt(hwpt, pasid);
+	int rc;
+
+	rc = xa_insert(&attach->device_array, idev->obj.id, NULL, GFP_KERNEL);
 	if (rc)
 		return rc;      /* -EBUSY: attached */
 	rc = check_gates(idev, hwpt);
-	if (rc)
-		goto err_release;
-	if (!first && igroup->hwpt != hwpt) {
+	if (!rc && attach->hwpt && attach->hwpt != hwpt)
 		rc = -EINVAL;
-		goto err_release;
-	}
-	rc = reserve_for(hwpt_iopt(hwpt), idev);
 	if (rc)
 		goto err_release;
-	rc = first ? attach_group(igroup, idev, hwpt) : 0;
+	rc = reserve_for(iopt, idev);
+	if (rc)
+		goto err_release;
+	rc = attach->hwpt ? 0 : hwpt_attach_device(hwpt, idev, pasid);
 	if (rc)
 		goto err_unreserve;
-	igroup->hwpt = hwpt;
+	attach->hwpt = hwpt;
+	/* Both slots are reserved: storing needs no memory. */
+	xa_store(&igroup->pasid_attach, pasid, attach, GFP_KERNEL);
+	xa_store(&attach->device_array, idev->obj.id, idev, GFP_KERNEL);
 	hwpt->obj.users++;
-	xa_store(&igroup->device_array, idev->obj.id, idev, GFP_KERNEL);
 	return 0;
 
 err_unreserve:
-	unreserve_for(hwpt_iopt(hwpt), idev);
+	unreserve_for(iopt, idev);
 err_release:
-	xa_release(&igroup->device_array, idev->obj.id);
+	xa_release(&attach->device_array, idev->obj.id);
 	return rc;
 }
 
-int iommufd_hw_pagetable_attach(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev)
+int iommufd_hw_pagetable_attach(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev,
+				ioasid_t pasid)
 {
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_attach *attach;
 	int rc;
 
-	mutex_lock(&idev->igroup->lock);
-	rc = attach_locked(idev->igroup, idev, hwpt);
-	mutex_unlock(&idev->igroup->lock);
+	mutex_lock(&igroup->lock);
+	rc = attach_get(igroup, pasid, &attach);
+	if (rc)
+		goto unlock;
+	rc = attach_locked(igroup, idev, pasid, hwpt, attach);
+	if (rc)
+		attach_put(igroup, pasid, attach);
+unlock:
+	mutex_unlock(&igroup->lock);
 	return rc;
-}
-
-static int do_attach(struct iommufd_device *idev, struct iommufd_hw_pagetable *hwpt,
-		     struct iommufd_hw_pagetable **old)
-{
-	*old = NULL;
-	return iommufd_hw_pagetable_attach(hwpt, idev);
 }
 
 static struct iommufd_hw_pagetable *detach_locked(struct iommufd_group *igroup,
-						  struct iommufd_device *idev)
+						  struct iommufd_device *idev, ioasid_t pasid)
 {
-	struct iommufd_hw_pagetable *hwpt = igroup->hwpt;
+	struct iommufd_attach *attach = xa_load(&igroup->pasid_attach, pasid);
+	struct iommufd_hw_pagetable *hwpt;
 
-	if (!xa_load(&igroup->device_array, idev->obj.id))
+	if (!attach || !xa_load(&attach->device_array, idev->obj.id))
 		return NULL;
-	xa_erase(&igroup->device_array, idev->obj.id);
-	if (xa_empty(&igroup->device_array)) {
-		iommu_detach_group(hwpt->domain, igroup->group);
-		igroup->hwpt = NULL;
-	}
-	unreserve_for(hwpt_iopt(hwpt), idev);
+	hwpt = attach->hwpt;
+	xa_erase(&attach->device_array, idev->obj.id);
+	if (xa_empty(&attach->device_array))
+		hwpt_detach_device(hwpt, idev, pasid);
+	attach_put(igroup, pasid, attach);
+	unreserve_for(resv_iopt(hwpt, pasid), idev);
 	return hwpt;
 }
 
-struct iommufd_hw_pagetable *iommufd_hw_pagetable_detach(struct iommufd_device *idev)
+struct iommufd_hw_pagetable *iommufd_hw_pagetable_detach(struct iommufd_device *idev,
+							 ioasid_t pasid)
 {
 	struct iommufd_hw_pagetable *hwpt;
 
 	mutex_lock(&idev->igroup->lock);
-	hwpt = detach_locked(idev->igroup, idev);
+	hwpt = detach_locked(idev->igroup, idev, pasid);
 	mutex_unlock(&idev->igroup->lock);
 	if (hwpt)
 		iommufd_hw_pagetable_put(idev->ictx, hwpt);
 	return hwpt;
 }
 
-static void unreserve_group(struct iommufd_group *igroup, struct io_pagetable *iopt)
+static void unreserve_all(struct iommufd_attach *attach, struct io_pagetable *iopt)
 {
 	struct iommufd_device *cur;
 	u64 index;
 
-	xa_for_each(&igroup->device_array, index, cur)
+	xa_for_each(&attach->device_array, index, cur)
 		unreserve_for(iopt, cur);
 }
 
-static int reserve_group(struct iommufd_group *igroup, struct io_pagetable *iopt)
+static int reserve_all(struct iommufd_attach *attach, struct io_pagetable *iopt)
 {
 	struct iommufd_device *cur;
 	u64 index;
 	int rc;
 
-	xa_for_each(&igroup->device_array, index, cur) {
+	xa_for_each(&attach->device_array, index, cur) {
 		rc = reserve_for(iopt, cur);
 		if (rc) {
-			unreserve_group(igroup, iopt);
+			unreserve_all(attach, iopt);
 			return rc;
 		}
 	}
 	return 0;
 }
 
-static int replace_locked(struct iommufd_group *igroup, struct iommufd_device *idev,
+static int replace_locked(struct iommufd_group *igroup, struct iommufd_device *idev, ioasid_t pasid,
 			  struct iommufd_hw_pagetable *hwpt, struct iommufd_hw_pagetable **old)
 {
-	struct iommufd_hw_pagetable *old_hwpt = igroup->hwpt;
-	struct io_pagetable *from, *to = hwpt_iopt(hwpt);
+	struct iommufd_attach *attach = xa_load(&igroup->pasid_attach, pasid);
+	struct io_pagetable *from, *to = resv_iopt(hwpt, pasid);
+	struct iommufd_hw_pagetable *old_hwpt;
 	struct iommufd_device *cur;
-	u64 index, nr_devices = 0;
+	u64 index;
 	int rc;
 
-	if (!old_hwpt || !xa_load(&igroup->device_array, idev->obj.id))
+	if (!attach || !xa_load(&attach->device_array, idev->obj.id))
 		return -EINVAL;
+	old_hwpt = attach->hwpt;
 	rc = check_gates(idev, hwpt);
 	if (rc || hwpt == old_hwpt)
 		return rc;
-	from = hwpt_iopt(old_hwpt);
-	rc = from != to ? reserve_group(igroup, to) : 0;
+	from = resv_iopt(old_hwpt, pasid);
+	rc = from != to ? reserve_all(attach, to) : 0;
 	if (rc)
 		return rc;
-	rc = iommu_replace_group(hwpt->domain, igroup->group);
+	rc = hwpt_replace_device(hwpt, idev, pasid, old_hwpt);
 	if (rc) {
 		if (from != to)
-			unreserve_group(igroup, to);
+			unreserve_all(attach, to);
 		return rc;
 	}
 	if (from != to)
-		unreserve_group(igroup, from);
-	igroup->hwpt = hwpt;
+		unreserve_all(attach, from);
+	attach->hwpt = hwpt;
 	/* Each device's reference moves over; one on the old HWPT stays for the caller to put. */
-	xa_for_each(&igroup->device_array, index, cur)
-		nr_devices++;
-	hwpt->obj.users += nr_devices;
-	old_hwpt->obj.users -= nr_devices - 1;
+	old_hwpt->obj.users++;
+	xa_for_each(&attach->device_array, index, cur) {
+		hwpt->obj.users++;
+		old_hwpt->obj.users--;
+	}
 	*old = old_hwpt;
 	return 0;
 }
 
-static int do_replace(struct iommufd_device *idev, struct iommufd_hw_pagetable *hwpt,
-		      struct iommufd_hw_pagetable **old)
+int iommufd_hw_pagetable_replace(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev,
+				 ioasid_t pasid, struct iommufd_hw_pagetable **old)
 {
 	int rc;
 
 	*old = NULL;
 	mutex_lock(&idev->igroup->lock);
-	rc = replace_locked(idev->igroup, idev, hwpt, old);
+	rc = replace_locked(idev->igroup, idev, pasid, hwpt, old);
 	mutex_unlock(&idev->igroup->lock);
 	return rc;
-}
-
-/* The first auto HWPT of the IOAS that takes the device. -EINVAL: none does. */
-static int try_auto_domains(struct iommufd_device *idev, struct iommufd_ioas *ioas, u32 *pt_id,
-			    attach_fn attach, struct iommufd_hw_pagetable **old)
-{
-	struct iommufd_hwpt_paging *hwpt;
-	int rc;
-
-	list_for_each_entry(hwpt, &ioas->hwpt_list, hwpt_item) {
-		if (!hwpt->auto_domain || !iommufd_lock_obj(&hwpt->common.obj))
-			continue;
-		rc = attach(idev, &hwpt->common, old);
-		iommufd_put_object(idev->ictx, &hwpt->common.obj);
-		if (rc == -EINVAL)
-			continue;
-		if (!rc)
-			*pt_id = hwpt->common.obj.id;
-		return rc;
-	}
-	return -EINVAL;
-}
-
-static int auto_get_domain(struct iommufd_device *idev, struct iommufd_ioas *ioas, u32 *pt_id,
-			   attach_fn attach, struct iommufd_hw_pagetable **old)
-{
-	bool immediate = attach == do_attach && !iommufd_device_restored_domain(idev->dev);
-	struct iommufd_hwpt_paging *hwpt;
-	int rc;
-
-	mutex_lock(&ioas->mutex);
-	rc = try_auto_domains(idev, ioas, pt_id, attach, old);
-	if (rc != -EINVAL)
-		goto out_unlock;
-	*old = NULL;
-	rc = iommufd_hwpt_paging_alloc(idev->ictx, ioas, idev, 0, immediate, false, &hwpt);
-	if (rc)
-		goto out_unlock;
-	if (!immediate) {
-		rc = attach(idev, &hwpt->common, old);
-		if (rc) {
-			iommufd_object_abort_and_destroy(idev->ictx, &hwpt->common.obj);
-			goto out_unlock;
-		}
-	}
-	hwpt->auto_domain = true;
-	*pt_id = hwpt->common.obj.id;
-	iommufd_object_finalize(idev->ictx, &hwpt->common.obj);
-out_unlock:
-	mutex_unlock(&ioas->mutex);
-	return rc;
-}
-
-static int change_pt(struct iommufd_device *idev, u32 *pt_id, attach_fn attach)
-{
-	struct iommufd_object *pt = iommufd_get_object(idev->ictx, *pt_id, IOMMUFD_OBJ_ANY);
-	struct iommufd_hw_pagetable *old = NULL;
-	int rc;
-
-	if (IS_ERR(pt))
-		return PTR_ERR(pt);
-	if (pt->type == IOMMUFD_OBJ_HWPT_PAGING)
-		rc = attach(idev, container_of(pt, struct iommufd_hw_pagetable, obj), &old);
-	else if (pt->type == IOMMUFD_OBJ_IOAS)
-		rc = auto_get_domain(idev, container_of(pt, struct iommufd_ioas, obj), pt_id,
-				     attach, &old);
-	else
-		rc = -EINVAL;
-	iommufd_put_object(idev->ictx, pt);
-	/* With every lock released: an auto HWPT may go here. */
-	if (old)
-		iommufd_hw_pagetable_put(idev->ictx, old);
-	return rc;
-}
-
-int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id)
-{
-	int rc = change_pt(idev, pt_id, do_attach);
-
-	/* So that a device cannot be destroyed while it is attached. */
-	if (!rc)
-		idev->obj.users++;
-	return rc;
-}
-
-int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id)
-{
-	return change_pt(idev, pt_id, do_replace);
-}
-
-int iommufd_device_check_detach(struct iommufd_device *idev)
-{
-	int rc;
-
-	mutex_lock(&idev->igroup->lock);
-	rc = iommufd_gate(attach_gate, idev);
-	mutex_unlock(&idev->igroup->lock);
-	return rc;
-}
-
-void iommufd_device_detach(struct iommufd_device *idev)
-{
-	if (iommufd_hw_pagetable_detach(idev))
-		idev->obj.users--;
 }

@@ -82,7 +82,12 @@ const char *iopt_check(struct io_pagetable *iopt)
 
 static const char *check_object(struct iommufd_object *obj)
 {
-	if (obj->wait_cnt != 1)
+	u32 held = 0;
+
+	/* A vDEVICE holds its device in both counts. */
+	if (obj->type == IOMMUFD_OBJ_DEVICE)
+		held = container_of(obj, struct iommufd_device, obj)->vdev ? 1 : 0;
+	if (obj->wait_cnt != 1 + held)
 		return "an object is in short-term use although no call runs";
 	if (!obj->users)
 		return "an object in the table has no reference";

@@ -4,8 +4,10 @@
  * drivers/iommu/iommufd/device.c). Attaching is in attach.c.
  *
  * Binding claims DMA ownership of the whole group for the context, and holds the context's file: it
- * lives on while a device is bound. VT-d is cache coherent and isolates interrupts, so those checks
- * of Linux always pass here.
+ * lives on while a device is bound, unless that is one of the selftest interface's. All units here
+ * isolate interrupts, so that check of Linux always passes.
+ *
+ * An existing vDEVICE holds its device; an unbind takes it away first.
  *
  * A device restored from the previous kernel is bound while it runs on its restored domain. Nothing
  * here disturbs that; see iommufd_device_block_restored().
@@ -13,6 +15,11 @@
 #include "lib/iommufd/iommufd_private.h"
 
 #include "lib/iommufd/io_pagetable.h"
+
+bool iommufd_selftest_is_mock_dev(const struct device *dev)
+{
+	return !dev->hw;
+}
 
 struct iommufd_device *iommufd_get_device(struct iommufd_ctx *ictx, u32 id)
 {
@@ -28,9 +35,9 @@ static void iommufd_put_group(struct iommufd_group *igroup)
 	assert(igroup->refs);
 	if (--igroup->refs)
 		return;
-	WARN_ON(!xa_empty(&igroup->device_array));
+	WARN_ON(!xa_empty(&igroup->pasid_attach));
 	xa_erase(&igroup->ictx->groups, igroup->group->id);
-	xa_destroy(&igroup->device_array);
+	xa_destroy(&igroup->pasid_attach);
 	mutex_destroy(&igroup->lock);
 	kfree(igroup);
 }
@@ -58,17 +65,34 @@ static int iommufd_get_group(struct iommufd_ctx *ictx, struct device *dev,
 		return -ENOMEM;
 	igroup->refs = 1;
 	mutex_init(&igroup->lock);
-	xa_init(&igroup->device_array);
+	xa_init(&igroup->pasid_attach);
 	igroup->ictx = ictx;
 	igroup->group = dev->group;
 	rc = xa_insert(&ictx->groups, dev->group->id, igroup, GFP_KERNEL);
 	if (rc) {
-		xa_destroy(&igroup->device_array);
+		xa_destroy(&igroup->pasid_attach);
 		kfree(igroup);
 		return rc;
 	}
 	*out = igroup;
 	return 0;
+}
+
+/* The device is about to go: its vDEVICE, which holds it, goes first and leaves a tombstone. */
+void iommufd_device_pre_destroy(struct iommufd_object *obj)
+{
+	struct iommufd_device *idev = container_of(obj, struct iommufd_device, obj);
+	struct iommufd_vdevice *vdev;
+
+	mutex_lock(&idev->igroup->lock);
+	idev->destroying = true;
+	vdev = idev->vdev;
+	/* One that a DESTROY has already taken out of the table goes by itself. */
+	if (vdev && iommufd_try_inc_users(idev->ictx, &vdev->obj))
+		vdev = NULL;
+	mutex_unlock(&idev->igroup->lock);
+	if (vdev)
+		iommufd_object_tombstone_user(idev->ictx, &vdev->obj);
 }
 
 void iommufd_device_destroy(struct iommufd_object *obj)
@@ -96,6 +120,9 @@ int iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev, u32 *id,
 	idev = container_of(obj, struct iommufd_device, obj);
 	idev->ictx = ictx;
 	idev->dev = dev;
+	rc = -EINVAL;
+	if (!device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY))
+		goto err_abort;
 	rc = iommufd_get_group(ictx, dev, &igroup);
 	if (rc)
 		goto err_abort;
@@ -103,7 +130,10 @@ int iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev, u32 *id,
 	if (rc)
 		goto err_put_group;
 	idev->igroup = igroup;
-	get_file(ictx->file);
+	idev->enforce_cache_coherency =
+		device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
+	if (!iommufd_selftest_is_mock_dev(dev))
+		get_file(ictx->file);
 	/* The caller's, until iommufd_device_unbind(). */
 	obj->users++;
 	iommufd_object_finalize(ictx, obj);
@@ -120,10 +150,12 @@ err_abort:
 
 void iommufd_device_unbind(struct iommufd_device *idev)
 {
+	bool is_mock = iommufd_selftest_is_mock_dev(idev->dev);
 	struct iommufd_ctx *ictx = idev->ictx;
 
 	iommufd_object_destroy_user(ictx, &idev->obj);
-	iommufd_ctx_put(ictx);
+	if (!is_mock)
+		iommufd_ctx_put(ictx);
 }
 
 struct iommu_domain *iommufd_device_restored_domain(struct device *dev)
@@ -140,14 +172,32 @@ void iommufd_device_block_restored(struct iommufd_device *idev)
 
 	mutex_lock(&igroup->lock);
 	domain = iommufd_device_restored_domain(idev->dev);
-	if (domain && !igroup->hwpt)
+	if (domain && !xa_load(&igroup->pasid_attach, IOMMU_NO_PASID))
 		iommu_detach_group(domain, igroup->group);
 	mutex_unlock(&igroup->lock);
 }
 
+static struct iommufd_hw_pagetable *attached_hwpt(struct iommufd_device *idev, ioasid_t pasid)
+{
+	struct iommufd_attach *attach = xa_load(&idev->igroup->pasid_attach, pasid);
+
+	return attach && xa_load(&attach->device_array, idev->obj.id) ? attach->hwpt : NULL;
+}
+
 struct iommufd_hw_pagetable *ifs_iommufd_device_hwpt(struct iommufd_device *idev)
 {
-	return xa_load(&idev->igroup->device_array, idev->obj.id) ? idev->igroup->hwpt : NULL;
+	return attached_hwpt(idev, IOMMU_NO_PASID);
+}
+
+bool ifs_iommufd_device_uses_pasids(struct iommufd_device *idev)
+{
+	struct iommufd_attach *attach;
+	u64 pasid;
+
+	xa_for_each(&idev->igroup->pasid_attach, pasid, attach)
+		if (pasid != IOMMU_NO_PASID && attached_hwpt(idev, (ioasid_t)pasid))
+			return true;
+	return false;
 }
 
 struct device *ifs_iommufd_device_dev(struct iommufd_device *idev)

@@ -8,9 +8,12 @@
  * no IOAS: nothing can be mapped through it, and the design that restored it decides who may enter
  * it.
  *
- * Left out: nested HWPTs and fault queues. Asking for them fails as it does with a driver that has
- * no such thing.
+ * Nested HWPTs are in hwpt_nested.c. Any HWPT but a nesting parent can have a fault queue: then
+ * page faults of who is attached go there.
+ *
+ * Unlike Linux: enforcing cache coherency is a fact about the device, drivers have no call for it.
  */
+#include "lib/iommufd/eventq.h"
 #include "lib/iommufd/io_pagetable.h"
 
 struct iommufd_hwpt_paging *iommufd_get_hwpt_paging(struct iommufd_ctx *ictx, u32 id)
@@ -20,6 +23,15 @@ struct iommufd_hwpt_paging *iommufd_get_hwpt_paging(struct iommufd_ctx *ictx, u3
 	if (IS_ERR(obj))
 		return (void *)obj;
 	return container_of(obj, struct iommufd_hwpt_paging, common.obj);
+}
+
+void iommufd_hwpt_common_destroy(struct iommufd_hw_pagetable *hwpt)
+{
+	/* Restored and still in use by a device: the core keeps it until the device leaves. */
+	if (hwpt->domain)
+		iommu_domain_free(hwpt->domain);
+	if (hwpt->fault)
+		hwpt->fault->common.obj.users--;
 }
 
 void iommufd_hwpt_paging_destroy(struct iommufd_object *obj)
@@ -34,9 +46,7 @@ void iommufd_hwpt_paging_destroy(struct iommufd_object *obj)
 		mutex_unlock(&ioas->mutex);
 		iopt_table_remove_domain(&ioas->iopt, hwpt->common.domain);
 	}
-	/* Restored and still in use by a device: the core keeps it until the device leaves. */
-	if (hwpt->common.domain)
-		iommu_domain_free(hwpt->common.domain);
+	iommufd_hwpt_common_destroy(&hwpt->common);
 	if (ioas)
 		ioas->obj.users--;
 }
@@ -68,49 +78,62 @@ static struct iommufd_hwpt_paging *hwpt_paging_new(struct iommufd_ctx *ictx)
 	return hwpt;
 }
 
-/* The driver's part. No format of ours takes user data. */
 static int hwpt_alloc_domain(struct iommufd_hwpt_paging *hwpt, struct device *dev, u32 flags,
-			     bool user_data)
+			     const struct iommu_user_data *user_data)
 {
 	struct iommu_domain *domain;
 
-	if (user_data)
-		return -EOPNOTSUPP;
-	domain = iommu_domain_alloc_paging_flags(dev, flags & ~(u32)IOMMU_HWPT_FAULT_ID_VALID);
+	domain = dev_iommu_ops(dev)->domain_alloc_paging_flags(
+		dev, flags & ~(u32)IOMMU_HWPT_FAULT_ID_VALID, user_data);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
+	domain->owner = dev_iommu_ops(dev);
 	domain->handle = hwpt;
 	domain->dma_space = hwpt->ioas->iopt.dma_space;
 	hwpt->common.domain = domain;
 	return 0;
 }
 
-int iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-			      struct iommufd_device *idev, u32 flags, bool immediate_attach,
-			      bool user_data, struct iommufd_hwpt_paging **out)
+static int check_paging_flags(struct iommufd_device *idev, u32 flags)
 {
 	const u32 known = IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
 			  IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID;
+	const u32 excluded = IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_NEST_PARENT;
+
+	if (flags & ~known)
+		return -EOPNOTSUPP;
+	if ((flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING) &&
+	    !device_iommu_capable(idev->dev, IOMMU_CAP_DIRTY_TRACKING))
+		return -EOPNOTSUPP;
+	return (flags & excluded) == excluded ? -EOPNOTSUPP : 0;
+}
+
+int iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			      struct iommufd_device *idev, ioasid_t pasid, u32 flags,
+			      bool immediate_attach, const struct iommu_user_data *user_data,
+			      struct iommufd_hwpt_paging **out)
+{
 	struct iommufd_hwpt_paging *hwpt;
 	int rc;
 
 	lockdep_assert_held(&ioas->mutex);
-	if (flags & ~known)
-		return -EOPNOTSUPP;
-	if ((flags & IOMMU_HWPT_FAULT_ID_VALID) && (flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
-		return -EOPNOTSUPP;
+	rc = check_paging_flags(idev, flags);
+	if (rc)
+		return rc;
 	hwpt = hwpt_paging_new(ictx);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
+	hwpt->common.pasid_compat = flags & IOMMU_HWPT_ALLOC_PASID;
 	ioas->obj.users++;
 	hwpt->ioas = ioas;
 	hwpt->nest_parent = flags & IOMMU_HWPT_ALLOC_NEST_PARENT;
 	rc = hwpt_alloc_domain(hwpt, idev->dev, flags, user_data);
 	if (rc)
 		goto err_abort;
+	hwpt->enforce_cache_coherency = idev->enforce_cache_coherency;
 	/* For drivers that complete a domain only at its first attach: before it is filled. */
 	if (immediate_attach) {
-		rc = iommufd_hw_pagetable_attach(&hwpt->common, idev);
+		rc = iommufd_hw_pagetable_attach(&hwpt->common, idev, pasid);
 		if (rc)
 			goto err_abort;
 	}
@@ -123,51 +146,95 @@ int iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioa
 
 err_detach:
 	if (immediate_attach)
-		iommufd_hw_pagetable_detach(idev);
+		iommufd_hw_pagetable_detach(idev, pasid);
 err_abort:
 	iommufd_object_abort_and_destroy(ictx, &hwpt->common.obj);
 	return rc;
 }
 
-/* On an IOAS. */
+/* From here on a page fault of who is attached has somewhere to go. */
+static int hwpt_set_fault(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt, u32 fault_id)
+{
+	struct iommufd_object *obj = iommufd_get_object(ictx, fault_id, IOMMUFD_OBJ_FAULT);
+
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	hwpt->fault = container_of(obj, struct iommufd_fault, common.obj);
+	hwpt->domain->iopf_handler = iommufd_fault_iopf_handler;
+	obj->users++;
+	iommufd_put_object(ictx, obj);
+	return 0;
+}
+
+/* What all kinds have in common once there is a domain. */
+static int hwpt_alloc_finish(struct iommufd_ucmd *ucmd, struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	int rc = 0;
+
+	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
+		rc = hwpt_set_fault(ucmd->ictx, hwpt, cmd->fault_id);
+	if (!rc) {
+		cmd->out_hwpt_id = hwpt->obj.id;
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	}
+	if (rc)
+		iommufd_object_abort_and_destroy(ucmd->ictx, &hwpt->obj);
+	else
+		iommufd_object_finalize(ucmd->ictx, &hwpt->obj);
+	return rc;
+}
+
 static int hwpt_alloc_on_ioas(struct iommufd_ucmd *ucmd, struct iommufd_device *idev,
-			      struct iommufd_ioas *ioas)
+			      struct iommufd_ioas *ioas, const struct iommu_user_data *user_data)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommufd_hwpt_paging *hwpt;
 	int rc;
 
 	mutex_lock(&ioas->mutex);
-	rc = iommufd_hwpt_paging_alloc(ucmd->ictx, ioas, idev, cmd->flags, false, cmd->data_len,
-				       &hwpt);
-	if (rc)
-		goto out_unlock;
-	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) {
-		struct iommufd_object *fault = iommufd_get_object(ucmd->ictx, cmd->fault_id,
-								  IOMMUFD_OBJ_FAULT);
-
-		/* There is none: FAULT_QUEUE_ALLOC makes none. */
-		assert(IS_ERR(fault));
-		rc = PTR_ERR(fault);
-		goto err_abort;
-	}
-	cmd->out_hwpt_id = hwpt->common.obj.id;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		goto err_abort;
-	iommufd_object_finalize(ucmd->ictx, &hwpt->common.obj);
-	goto out_unlock;
-
-err_abort:
-	iommufd_object_abort_and_destroy(ucmd->ictx, &hwpt->common.obj);
-out_unlock:
+	rc = iommufd_hwpt_paging_alloc(ucmd->ictx, ioas, idev, IOMMU_NO_PASID, cmd->flags, false,
+				       user_data->len ? user_data : NULL, &hwpt);
+	if (!rc)
+		rc = hwpt_alloc_finish(ucmd, &hwpt->common);
 	mutex_unlock(&ioas->mutex);
 	return rc;
+}
+
+static int hwpt_alloc_on_hwpt(struct iommufd_ucmd *ucmd, struct iommufd_device *idev,
+			      struct iommufd_hwpt_paging *parent,
+			      const struct iommu_user_data *user_data)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_hw_pagetable *hwpt;
+	int rc;
+
+	rc = iommufd_hwpt_nested_alloc(ucmd->ictx, parent, idev, cmd->flags, user_data, &hwpt);
+	return rc ? rc : hwpt_alloc_finish(ucmd, hwpt);
+}
+
+static int hwpt_alloc_on_viommu(struct iommufd_ucmd *ucmd, struct iommufd_device *idev,
+				struct iommufd_viommu *viommu,
+				const struct iommu_user_data *user_data)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_hw_pagetable *hwpt;
+	int rc;
+
+	if (viommu->iommu_dev != idev->dev->iommu)
+		return -EINVAL;
+	rc = iommufd_viommu_alloc_hwpt_nested(viommu, cmd->flags, user_data, &hwpt);
+	return rc ? rc : hwpt_alloc_finish(ucmd, hwpt);
 }
 
 int iommufd_hwpt_alloc(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	const struct iommu_user_data user_data = {
+		.type = cmd->data_type,
+		.uptr = cmd->data_uptr,
+		.len = cmd->data_len,
+	};
 	struct iommufd_device *idev;
 	struct iommufd_object *pt;
 	int rc;
@@ -184,12 +251,24 @@ int iommufd_hwpt_alloc(struct iommufd_ucmd *ucmd)
 		rc = -EINVAL;
 		goto out_put_idev;
 	}
-	if (pt->type == IOMMUFD_OBJ_IOAS)
-		rc = hwpt_alloc_on_ioas(ucmd, idev, container_of(pt, struct iommufd_ioas, obj));
-	else if (pt->type == IOMMUFD_OBJ_HWPT_PAGING)
-		rc = -EOPNOTSUPP;       /* the driver has no nested tables */
-	else
+	switch (pt->type) {
+	case IOMMUFD_OBJ_IOAS:
+		rc = hwpt_alloc_on_ioas(ucmd, idev, container_of(pt, struct iommufd_ioas, obj),
+					&user_data);
+		break;
+	case IOMMUFD_OBJ_HWPT_PAGING:
+		rc = hwpt_alloc_on_hwpt(ucmd, idev,
+					container_of(pt, struct iommufd_hwpt_paging, common.obj),
+					&user_data);
+		break;
+	case IOMMUFD_OBJ_VIOMMU:
+		rc = hwpt_alloc_on_viommu(ucmd, idev, container_of(pt, struct iommufd_viommu, obj),
+					  &user_data);
+		break;
+	default:
 		rc = -EINVAL;
+		break;
+	}
 	iommufd_put_object(ucmd->ictx, pt);
 out_put_idev:
 	iommufd_put_object(ucmd->ictx, &idev->obj);
@@ -198,7 +277,7 @@ out_put_idev:
 
 void iommufd_hw_pagetable_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt)
 {
-	if (to_hwpt_paging(hwpt)->auto_domain)
+	if (hwpt->obj.type == IOMMUFD_OBJ_HWPT_PAGING && to_hwpt_paging(hwpt)->auto_domain)
 		iommufd_object_put_and_try_destroy(ictx, &hwpt->obj);
 	else
 		hwpt->obj.users--;
@@ -217,31 +296,4 @@ int ifs_iommufd_hwpt_adopt(struct iommufd_ctx *ictx, struct iommu_domain *domain
 	*out = hwpt;
 	iommufd_object_finalize(ictx, &hwpt->common.obj);
 	return 0;
-}
-
-/*
- * No driver here has nested tables, so this only ever reports that it handled nothing; the answer
- * goes back on every outcome.
- */
-int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_hwpt_invalidate *cmd = ucmd->cmd;
-	struct iommufd_object *pt;
-	int rc;
-
-	if (cmd->__reserved) {
-		rc = -EOPNOTSUPP;
-	} else if (cmd->entry_num && (!cmd->data_uptr || !cmd->entry_len ||
-				      cmd->entry_len > PAGE_SIZE || cmd->entry_num > 1u << 19)) {
-		rc = -EINVAL;
-	} else {
-		pt = iommufd_get_object(ucmd->ictx, cmd->hwpt_id, IOMMUFD_OBJ_ANY);
-		rc = IS_ERR(pt) ? PTR_ERR(pt) : -EINVAL;
-		if (!IS_ERR(pt))
-			iommufd_put_object(ucmd->ictx, pt);
-	}
-	cmd->entry_num = 0;
-	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)))
-		return -EFAULT;
-	return rc;
 }

@@ -19,11 +19,13 @@ const char *iommufd_check(struct kernel_base *kernel);
 int iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev, u32 *id,
 			struct iommufd_device **out);
 void iommufd_device_unbind(struct iommufd_device *idev);
-int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id);
-int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id);
+/* @pasid IOMMU_NO_PASID: the device's requester id. *@pt_id: a HWPT or an IOAS; out: the HWPT. */
+int iommufd_device_attach(struct iommufd_device *idev, ioasid_t pasid, u32 *pt_id);
+int iommufd_device_replace(struct iommufd_device *idev, ioasid_t pasid, u32 *pt_id);
 /* May userspace detach it now? The errno of the design's gate. */
 int iommufd_device_check_detach(struct iommufd_device *idev);
-void iommufd_device_detach(struct iommufd_device *idev);
+/* Nothing happens if nothing is attached there. */
+void iommufd_device_detach(struct iommufd_device *idev, ioasid_t pasid);
 /* The last user of a device that still runs on its restored domain is gone: its DMA ends. */
 void iommufd_device_block_restored(struct iommufd_device *idev);
 /* The restored domain @dev still runs on, NULL if it has none (any more). */

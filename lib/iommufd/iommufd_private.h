@@ -12,6 +12,7 @@
 #include <iommufd-sim/proto/bug.h>
 #include <iommufd-sim/proto/design.h>
 #include <iommufd-sim/proto/slab.h>
+#include <iommufd-sim/proto/viommu.h>
 
 #include "lib/base/task.h"
 #include "lib/iommufd/iommufd.h"
@@ -44,17 +45,28 @@ static inline struct iommufd_module *iommufd_module(void)
 		__d->hook(__VA_ARGS__); \
 } while (0)
 
+/* What the devices of a group are attached to at one PASID. */
+struct iommufd_attach {
+	struct iommufd_hw_pagetable *hwpt;
+	struct xarray device_array;     /* the attached devices, by object id */
+};
+
+/* Lives as long as the attachment: through it a page fault finds the device. */
+struct iommufd_attach_handle {
+	struct iommu_attach_handle handle;
+	struct iommufd_device *idev;
+};
+
 /*
- * A mirror of one IOMMU group within one context. Its devices share one hardware page table: the
- * first attach programs it, the others must name the same.
+ * A mirror of one IOMMU group within one context. Its devices share one hardware page table per
+ * PASID: the first attach programs it, the others must name the same.
  */
 struct iommufd_group {
 	u32 refs;
 	struct mutex lock;
 	struct iommufd_ctx *ictx;
 	struct iommu_group *group;
-	struct iommufd_hw_pagetable *hwpt;      /* NULL: not attached */
-	struct xarray device_array;     /* attached devices, by object id */
+	struct xarray pasid_attach;     /* struct iommufd_attach by PASID; 0 is the requester id */
 };
 
 struct iommufd_device {
@@ -62,6 +74,10 @@ struct iommufd_device {
 	struct iommufd_ctx *ictx;
 	struct iommufd_group *igroup;   /* NULL while binding */
 	struct device *dev;
+	bool enforce_cache_coherency;
+	/* Both: the group's lock. */
+	struct iommufd_vdevice *vdev;
+	bool destroying;                /* no new vDEVICE any more */
 };
 
 /* main.c */
@@ -80,8 +96,18 @@ void iommufd_object_finalize(struct iommufd_ctx *ictx, struct iommufd_object *ob
 void iommufd_object_abort_and_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 /* -ENOENT, -EBUSY (in use), or what the design's gate says. */
 int iommufd_object_remove(struct iommufd_ctx *ictx, u32 id);
+/*
+ * The same, published or undone by the dispatcher once the command is done. Not for types that
+ * abort under a lock of the caller's.
+ */
+int iommufd_object_alloc_ucmd(struct iommufd_ucmd *ucmd, size_t size, enum iommufd_object_type type,
+			      struct iommufd_object **out);
+/* A long-term user from outside a command. -EBUSY: the object is no longer in the table. */
+int iommufd_try_inc_users(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 /* For kernel-internal owners that hold one users reference, which is dropped. */
 void iommufd_object_destroy_user(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+/* As destroy_user, but the id is never used again in this context. */
+void iommufd_object_tombstone_user(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 /* As destroy_user, but says nothing if somebody else still uses the object. */
 void iommufd_object_put_and_try_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 /* Release of the context: leaves first, until nothing is left. */
@@ -102,38 +128,76 @@ void iommufd_ioas_destroy(struct iommufd_object *obj);
 /* ERR_PTR(-ENOENT): no such IOAS. */
 struct iommufd_ioas *iommufd_get_ioas(struct iommufd_ctx *ictx, u32 id);
 
-/* hw_pagetable.c, dirty.c */
+/* hw_pagetable.c, hwpt_nested.c, dirty.c */
 int iommufd_hwpt_alloc(struct iommufd_ucmd *ucmd);
 int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd);
 int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd);
 int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_paging_destroy(struct iommufd_object *obj);
 void iommufd_hwpt_paging_abort(struct iommufd_object *obj);
-/* Needs ioas->mutex until the HWPT is finalized or aborted. */
+void iommufd_hwpt_nested_destroy(struct iommufd_object *obj);
+/* The domain, and the reference on the fault queue. */
+void iommufd_hwpt_common_destroy(struct iommufd_hw_pagetable *hwpt);
+/*
+ * Needs ioas->mutex until the HWPT is finalized or aborted. @immediate_attach: attaches @idev at
+ * @pasid before the domain is filled. @user_data may be NULL.
+ */
 int iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-			      struct iommufd_device *idev, u32 flags, bool immediate_attach,
-			      bool user_data, struct iommufd_hwpt_paging **out);
+			      struct iommufd_device *idev, ioasid_t pasid, u32 flags,
+			      bool immediate_attach, const struct iommu_user_data *user_data,
+			      struct iommufd_hwpt_paging **out);
+int iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx, struct iommufd_hwpt_paging *parent,
+			      struct iommufd_device *idev, u32 flags,
+			      const struct iommu_user_data *user_data,
+			      struct iommufd_hw_pagetable **out);
+int iommufd_viommu_alloc_hwpt_nested(struct iommufd_viommu *viommu, u32 flags,
+				     const struct iommu_user_data *user_data,
+				     struct iommufd_hw_pagetable **out);
 struct iommufd_hwpt_paging *iommufd_get_hwpt_paging(struct iommufd_ctx *ictx, u32 id);
 /* Drops a users reference; an auto HWPT goes with its last one. */
 void iommufd_hw_pagetable_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 
-/* device.c, attach.c, hw_info.c */
+/* device.c, attach.c, attach_auto.c, hw_info.c */
+void iommufd_device_pre_destroy(struct iommufd_object *obj);
 void iommufd_device_destroy(struct iommufd_object *obj);
 struct iommufd_device *iommufd_get_device(struct iommufd_ctx *ictx, u32 id);
-int iommufd_hw_pagetable_attach(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev);
-struct iommufd_hw_pagetable *iommufd_hw_pagetable_detach(struct iommufd_device *idev);
+/* A device of the selftest interface, which does not keep its context alive. */
+bool iommufd_selftest_is_mock_dev(const struct device *dev);
+int iommufd_hw_pagetable_attach(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev,
+				ioasid_t pasid);
+/* *@old: a HWPT whose reference the caller puts with no lock held; NULL: none. */
+int iommufd_hw_pagetable_replace(struct iommufd_hw_pagetable *hwpt, struct iommufd_device *idev,
+				 ioasid_t pasid, struct iommufd_hw_pagetable **old);
+/* The HWPT it was attached to, whose reference is gone: only good for a comparison with NULL. */
+struct iommufd_hw_pagetable *iommufd_hw_pagetable_detach(struct iommufd_device *idev,
+							 ioasid_t pasid);
 int iommufd_get_hw_info(struct iommufd_ucmd *ucmd);
 
-/* viommu.c */
+/* fault.c, veventq.c, viommu.c, vdevice.c, hw_queue.c */
+int iommufd_fault_alloc(struct iommufd_ucmd *ucmd);
 int iommufd_viommu_alloc(struct iommufd_ucmd *ucmd);
 int iommufd_vdevice_alloc(struct iommufd_ucmd *ucmd);
 int iommufd_veventq_alloc(struct iommufd_ucmd *ucmd);
 int iommufd_hw_queue_alloc(struct iommufd_ucmd *ucmd);
+void iommufd_viommu_destroy(struct iommufd_object *obj);
+void iommufd_vdevice_destroy(struct iommufd_object *obj);
+void iommufd_vdevice_abort(struct iommufd_object *obj);
+void iommufd_hw_queue_destroy(struct iommufd_object *obj);
+struct iommufd_viommu *iommufd_get_viommu(struct iommufd_ctx *ictx, u32 id);
 int iommufd_unsupported(struct iommufd_ucmd *ucmd);
 
 static inline struct iommufd_hwpt_paging *to_hwpt_paging(struct iommufd_hw_pagetable *hwpt)
 {
+	assert(hwpt->obj.type == IOMMUFD_OBJ_HWPT_PAGING);
 	return container_of(hwpt, struct iommufd_hwpt_paging, common);
+}
+
+/* The HWPT whose IOAS @hwpt's DMA ends in: itself, or the nesting parent. */
+static inline struct iommufd_hwpt_paging *find_hwpt_paging(struct iommufd_hw_pagetable *hwpt)
+{
+	if (hwpt->obj.type == IOMMUFD_OBJ_HWPT_NESTED)
+		return container_of(hwpt, struct iommufd_hwpt_nested, common)->parent;
+	return to_hwpt_paging(hwpt);
 }
 
 #endif

@@ -11,7 +11,8 @@
  * A design may add rows or take one over; the sizes are checked by the same rules.
  *
  * One open file description is one context. Release runs when the last reference to the file goes:
- * descriptors, and bound devices. Each open file holds a reference on the module.
+ * descriptors, mappings, open event queues, bound devices. Each open file holds a reference on the
+ * module.
  *
  * Unlike Linux: the VFIO container ioctls (0x3B64 ...) are not served; they are -ENOTTY.
  */
@@ -19,6 +20,7 @@
 
 #include "lib/fs/file.h"
 #include "lib/iommufd/io_pagetable.h"
+#include "lib/iommufd/mmap.h"
 
 #define UCMD_BUFFER_BYTES 256u
 
@@ -37,7 +39,7 @@ struct iommufd_ioctl_op {
 
 static const struct iommufd_ioctl_op iommufd_ioctl_ops[] = {
 	IOCTL_OP(IOMMU_DESTROY, iommufd_destroy, struct iommu_destroy, id),
-	IOCTL_OP(IOMMU_FAULT_QUEUE_ALLOC, iommufd_unsupported, struct iommu_fault_alloc,
+	IOCTL_OP(IOMMU_FAULT_QUEUE_ALLOC, iommufd_fault_alloc, struct iommu_fault_alloc,
 		 out_fault_fd),
 	IOCTL_OP(IOMMU_GET_HW_INFO, iommufd_get_hw_info, struct iommu_hw_info, __reserved),
 	IOCTL_OP(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc, struct iommu_hwpt_alloc, __reserved),
@@ -130,6 +132,10 @@ static long iommufd_fops_ioctl(struct file *file, unsigned cmd, uva_t arg)
 		return rc;
 	ucmd.cmd = buffer;
 	rc = op.execute(&ucmd);
+	if (ucmd.new_obj && rc)
+		iommufd_object_abort_and_destroy(ucmd.ictx, ucmd.new_obj);
+	else if (ucmd.new_obj)
+		iommufd_object_finalize(ucmd.ictx, ucmd.new_obj);
 	iommufd_free_dead_pages(ucmd.ictx->module);
 	return rc;
 }
@@ -165,6 +171,7 @@ static void iommufd_fops_release(struct file *file)
 	iommufd_hook(ctx_release, current->kernel->design_data, ictx);
 	iommufd_objects_destroy_all(ictx);
 	WARN_ON(!xa_empty(&ictx->groups));
+	WARN_ON(!list_empty(&ictx->mmaps));
 	xa_destroy(&ictx->objects);
 	xa_destroy(&ictx->groups);
 
@@ -178,6 +185,11 @@ static const struct file_operations iommufd_fops = {
 	.name = IOMMUFD_PATH,
 	.release = iommufd_fops_release,
 	.ioctl = iommufd_fops_ioctl,
+	.mmap_check = iommufd_fops_mmap_check,
+	.mmap_frames = iommufd_fops_mmap_frames,
+	.mmap_change = iommufd_fops_mmap_change,
+	.mmap_pfn = true,
+	.mmap_private = true,
 };
 
 int iommufd_fops_open(struct file *file, void *ctx)
@@ -197,6 +209,8 @@ int iommufd_fops_open(struct file *file, void *ctx)
 	xa_init_flags(&ictx->objects, XA_FLAGS_ALLOC1);
 	xa_init(&ictx->groups);
 	INIT_LIST_HEAD(&ictx->list);
+	spin_lock_init(&ictx->mmap_lock);
+	INIT_LIST_HEAD(&ictx->mmaps);
 	ictx->file = file;
 	ictx->module = module;
 	rc = iommufd_add_ctx(module, ictx);

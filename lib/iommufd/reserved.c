@@ -6,13 +6,10 @@
  * made them: they are removed by owner. They may repeat and overlap. A reservation fails over any
  * area, pending ones too, and over what userspace asked to keep free (the allowed list).
  *
- * Devices behind VT-d have one region: the interrupt window 0xfee00000 to 0xfeefffff, which the
- * hardware does not translate (Linux: intel_iommu_get_resv_regions()). Left out: RMRRs.
+ * Which regions a device has is its driver's to say. Those that only firmware uses before a driver
+ * takes over (direct relaxable) are no obstacle.
  */
 #include "lib/iommufd/io_pagetable.h"
-
-#define MSI_WINDOW_FIRST 0xfee00000ull
-#define MSI_WINDOW_LAST 0xfeefffffull
 
 const struct iopt_reserved *iopt_reserved_first(const struct io_pagetable *iopt, iova_t first,
 						iova_t last)
@@ -84,10 +81,22 @@ void iopt_remove_reserved_iova(struct io_pagetable *iopt, const void *owner)
 
 int iopt_enforce_dev_resv_regions(struct io_pagetable *iopt, struct device *dev)
 {
+	struct iommu_resv_region *region;
+	LIST_HEAD(regions);
 	int rc;
 
 	down_write(&iopt->iova_rwsem);
-	rc = iopt_reserve_iova(iopt, MSI_WINDOW_FIRST, MSI_WINDOW_LAST, dev);
+	rc = iommu_get_resv_regions(dev, &regions);
+	list_for_each_entry(region, &regions, list) {
+		if (rc)
+			break;
+		if (region->type != IOMMU_RESV_DIRECT_RELAXABLE)
+			rc = iopt_reserve_iova(iopt, region->start,
+					       region->start + region->length - 1, dev);
+	}
+	if (rc)
+		iopt_remove_reserved_iova_locked(iopt, dev);
+	iommu_put_resv_regions(dev, &regions);
 	up_write(&iopt->iova_rwsem);
 	return rc;
 }

@@ -12,7 +12,7 @@
  * and RESET is refused as long as it runs on its restored domain. Once that is swapped for a HWPT
  * it is a device like any other. If its file is closed before, it is blocked.
  *
- * Left out: regions, interrupts, features, hot reset, PASIDs.
+ * Left out: regions, interrupts, features, hot reset.
  */
 #include "lib/vfio/vfio_private.h"
 
@@ -80,14 +80,30 @@ static void vfio_df_undo_open(struct vfio_device_file *df)
 	vdev->open_count = 0;
 }
 
+static void vfio_detach_ioas(struct vfio_device *vdev)
+{
+	if (vdev->iommufd_attached)
+		iommufd_device_detach(vdev->iommufd_device, IOMMU_NO_PASID);
+	vdev->iommufd_attached = false;
+}
+
+/* Detaching what is not attached is no error. */
+static void vfio_pasid_detach_ioas(struct vfio_device *vdev, u32 pasid)
+{
+	if (xa_erase(&vdev->pasids, pasid))
+		iommufd_device_detach(vdev->iommufd_device, pasid);
+}
+
 static void vfio_df_close(struct vfio_device_file *df)
 {
 	struct vfio_device *vdev = df->device;
+	void *attached;
+	u64 pasid;
 
 	lockdep_assert_held(&vdev->dev_set_lock);
-	if (vdev->iommufd_attached)
-		iommufd_device_detach(vdev->iommufd_device);
-	vdev->iommufd_attached = false;
+	xa_for_each(&vdev->pasids, pasid, attached)
+		vfio_pasid_detach_ioas(vdev, (u32)pasid);
+	vfio_detach_ioas(vdev);
 	iommufd_device_block_restored(vdev->iommufd_device);
 	device_reset(vdev->dev->hw);
 	vfio_df_undo_open(df);
@@ -143,24 +159,30 @@ static int vfio_attach_ioas(struct vfio_device *vdev, u32 *pt_id)
 	int rc;
 
 	if (vdev->iommufd_attached)
-		rc = iommufd_device_replace(vdev->iommufd_device, pt_id);
+		rc = iommufd_device_replace(vdev->iommufd_device, IOMMU_NO_PASID, pt_id);
 	else
-		rc = iommufd_device_attach(vdev->iommufd_device, pt_id);
+		rc = iommufd_device_attach(vdev->iommufd_device, IOMMU_NO_PASID, pt_id);
 	if (!rc)
 		vdev->iommufd_attached = true;
 	return rc;
 }
 
-/* No device of ours has PASIDs: what iommufd says to such a device. */
-static int vfio_pasid_attach_ioas(struct vfio_device *vdev, u32 pt_id)
+static int vfio_pasid_attach_ioas(struct vfio_device *vdev, u32 pasid, u32 *pt_id)
 {
-	struct iommufd_ctx *ictx = ifs_iommufd_device_ctx(vdev->iommufd_device);
-	struct iommufd_object *obj = iommufd_get_object(ictx, pt_id, IOMMUFD_OBJ_ANY);
+	int rc;
 
-	if (IS_ERR(obj))
-		return PTR_ERR(obj);
-	iommufd_put_object(ictx, obj);
-	return -EINVAL;
+	if (xa_load(&vdev->pasids, pasid))
+		return iommufd_device_replace(vdev->iommufd_device, pasid, pt_id);
+	/* What the id allocator says there, which takes an int. */
+	if (pasid > INT_MAX)
+		return -ENOSPC;
+	rc = xa_insert(&vdev->pasids, pasid, vdev, GFP_KERNEL);
+	if (rc)
+		return rc;
+	rc = iommufd_device_attach(vdev->iommufd_device, pasid, pt_id);
+	if (rc)
+		xa_erase(&vdev->pasids, pasid);
+	return rc;
 }
 
 static long vfio_ioctl_attach(struct vfio_device_file *df, uva_t arg)
@@ -181,12 +203,12 @@ static long vfio_ioctl_attach(struct vfio_device_file *df, uva_t arg)
 	if (pasid && copy_from_user(&attach.pasid, arg + minsz, sizeof(attach.pasid)))
 		return -EFAULT;
 	mutex_lock(&vdev->dev_set_lock);
-	rc = pasid ? vfio_pasid_attach_ioas(vdev, attach.pt_id) :
+	rc = pasid ? vfio_pasid_attach_ioas(vdev, attach.pasid, &attach.pt_id) :
 		     vfio_attach_ioas(vdev, &attach.pt_id);
 	if (!rc && copy_to_user(arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
 				&attach.pt_id, sizeof(attach.pt_id))) {
-		iommufd_device_detach(vdev->iommufd_device);
-		vdev->iommufd_attached = false;
+		/* Of the requester id, even if it was a PASID that was attached: as in 7.3. */
+		vfio_detach_ioas(vdev);
 		rc = -EFAULT;
 	}
 	mutex_unlock(&vdev->dev_set_lock);
@@ -210,18 +232,14 @@ static long vfio_ioctl_detach(struct vfio_device_file *df, uva_t arg)
 		return -EINVAL;
 	if (pasid && copy_from_user(&detach.pasid, arg + minsz, sizeof(detach.pasid)))
 		return -EFAULT;
-	/* Nothing is attached by PASID; detaching what is not attached succeeds. */
-	if (pasid)
-		return 0;
 	mutex_lock(&vdev->dev_set_lock);
-	if (vdev->iommufd_attached) {
-		/* Unlike Linux, where it cannot fail: a design may hold the device. */
+	/* Unlike Linux, where it cannot fail: a design may hold the device. */
+	if (pasid ? xa_load(&vdev->pasids, detach.pasid) != NULL : vdev->iommufd_attached)
 		rc = iommufd_device_check_detach(vdev->iommufd_device);
-		if (!rc) {
-			iommufd_device_detach(vdev->iommufd_device);
-			vdev->iommufd_attached = false;
-		}
-	}
+	if (!rc && pasid)
+		vfio_pasid_detach_ioas(vdev, detach.pasid);
+	else if (!rc)
+		vfio_detach_ioas(vdev);
 	mutex_unlock(&vdev->dev_set_lock);
 	return rc;
 }

@@ -36,6 +36,7 @@ int vfio_init(struct kernel_base *kernel)
 		vdev->dev = iommu_device_at(i);
 		vdev->dev->driver_data = vdev;
 		mutex_init(&vdev->dev_set_lock);
+		xa_init(&vdev->pasids);
 		snprintf(vdev->path, sizeof(vdev->path), "/dev/vfio/devices/vfio%u", i);
 		rc = fs_register(kernel->fs, vdev->path, vfio_fops_open, vdev);
 		if (rc)
@@ -57,6 +58,8 @@ void vfio_exit(struct kernel_base *kernel)
 	if (!module)
 		return;
 	vfio_unregister(kernel, module, module->nr_devices);
+	for (unsigned i = 0; i < module->nr_devices; i++)
+		xa_destroy(&module->devices[i].pasids);
 	kernel->vfio = NULL;
 	kfree(module);
 }

@@ -5,6 +5,8 @@
 
 #include <linux/vfio.h>
 
+#include <iommufd-sim/proto/xarray.h>
+
 #include "lib/base/task.h"
 #include "lib/vfio/vfio.h"
 #include "sim/machine_kernel.h"
@@ -15,6 +17,7 @@ struct vfio_device {
 	u32 open_count;                 /* bound files: 0 or 1 */
 	struct iommufd_device *iommufd_device;  /* of the bound file */
 	bool iommufd_attached;
+	struct xarray pasids;           /* attached PASIDs; the value is the device */
 	void *design_data;              /* of a design */
 	char path[40];
 };

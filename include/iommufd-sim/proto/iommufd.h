@@ -17,6 +17,8 @@
 
 struct iommufd_ctx;
 struct iommufd_device;
+struct iommufd_fault;
+struct iommufd_viommu;
 struct module;
 struct iopt_area;
 struct iopt_pages;
@@ -71,6 +73,8 @@ struct iommufd_ioas {
 struct iommufd_hw_pagetable {
 	struct iommufd_object obj;
 	struct iommu_domain *domain;
+	struct iommufd_fault *fault;    /* takes the page faults of who is attached, NULL: nobody */
+	bool pasid_compat;              /* may be attached where PASIDs are in use */
 };
 
 struct iommufd_hwpt_paging {
@@ -86,6 +90,13 @@ struct iommufd_hwpt_paging {
 	void *design_data;
 };
 
+/* The user's own tables, on top of a nesting parent. */
+struct iommufd_hwpt_nested {
+	struct iommufd_hw_pagetable common;
+	struct iommufd_hwpt_paging *parent;
+	struct iommufd_viommu *viommu;  /* whose reference keeps the parent; NULL: our own */
+};
+
 struct iommufd_ctx {
 	struct file *file;
 	struct xarray objects;
@@ -93,6 +104,8 @@ struct iommufd_ctx {
 	u32 account_mode;
 	struct rw_semaphore ioas_creation_lock;
 	struct iommufd_ioas *vfio_ioas;
+	spinlock_t mmap_lock;
+	struct list_head mmaps;         /* lib/iommufd/mmap.c: what mmap() offers, by offset */
 	struct iommufd_module *module;
 	struct list_head list;          /* all contexts of the kernel */
 	void *design_data;              /* of a design; see ifs_design.ctx_release */
@@ -162,6 +175,8 @@ IFS_PUBLIC int ifs_iommufd_file_new(struct file **out);
  */
 IFS_PUBLIC int ifs_iommufd_hwpt_adopt(struct iommufd_ctx *ictx, struct iommu_domain *domain,
 				      u32 *id, struct iommufd_hwpt_paging **out);
+/* Is anything attached to a PASID of the device? */
+IFS_PUBLIC bool ifs_iommufd_device_uses_pasids(struct iommufd_device *idev);
 /* The device's current HWPT (RID attachment) or NULL. */
 IFS_PUBLIC struct iommufd_hw_pagetable *ifs_iommufd_device_hwpt(struct iommufd_device *idev);
 IFS_PUBLIC struct device *ifs_iommufd_device_dev(struct iommufd_device *idev);
@@ -172,6 +187,8 @@ struct iommufd_ucmd {
 	uva_t ubuffer;
 	u32 user_size;
 	void *cmd;
+	/* Published if the command succeeds, undone if it fails. */
+	struct iommufd_object *new_obj;
 };
 IFS_PUBLIC int ifs_iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t cmd_len);
 

@@ -12,7 +12,14 @@
  * compared, the past does not matter. SHRINK and GROW are required all the same, since they travel
  * with the file and keep its size in the next kernel, where it comes back unfrozen.
  *
+ * Before that: is the HWPT something the record can describe? It knows plain second-stage tables of
+ * an IOMMU unit, and a device that runs on one of them with its requester id. What a guest's own
+ * tables, PASIDs or page faults would need (queues with answers outstanding, a program that answers
+ * them during the black-out) does not cross, so such a HWPT is refused, and not handed over bare.
+ *
  * Errno values, each for one cause (docs/abi.md has the table):
+ *   -EOPNOTSUPP  a nesting parent (nested HWPTs, vIOMMUs), a HWPT for PASIDs or with a fault queue,
+ *                one of a unit without hardware, one that came from the previous kernel; a dma-buf
  *   -EBUSY   an area is reserved and not filled yet: a map is on its way
  *   -EINVAL  memory of a process, or of a file that is no memory file
  *   -EPERM   the file may still change its size
@@ -83,6 +90,8 @@ static int check_area(struct ref_preserved *preserved, struct iopt_area *area)
 
 	if (!area->pages)
 		return -EBUSY;
+	if (area->pages->type == IOPT_ADDRESS_DMABUF)
+		return -EOPNOTSUPP;
 	if (area->pages->type != IOPT_ADDRESS_FILE)
 		return -EINVAL;
 	rc = check_file(preserved, area->pages->file);
@@ -92,6 +101,17 @@ static int check_area(struct ref_preserved *preserved, struct iopt_area *area)
 	rc = iopt_area_for_each_run(area, check_run, &check);
 	mutex_unlock(&area->pages->mutex);
 	return rc;
+}
+
+int ref_check_kind(const struct iommufd_hwpt_paging *hwpt)
+{
+	const struct iommu_domain *domain = hwpt->common.domain;
+
+	if (!hwpt->ioas || hwpt->nest_parent || hwpt->common.fault || hwpt->common.pasid_compat)
+		return -EOPNOTSUPP;
+	if (!domain)
+		return -ENODEV;
+	return domain->iommu->hw ? 0 : -EOPNOTSUPP;
 }
 
 int ref_check_hwpt(struct ref_preserved *preserved, struct iommufd_hwpt_paging *hwpt)

@@ -17,8 +17,9 @@
  * attached to any HWPT but a restored one. A restored HWPT can be left, never entered: whoever left
  * it may lose the memory behind it.
  *
- * A device that shares its group is not supported (-EOPNOTSUPP), nor are dma-buf and anonymous
- * memory (-EINVAL); an HWPT made by attaching to an IOAS cannot be marked.
+ * A device that shares its group is not supported, nor are nesting, vIOMMUs, PASIDs, fault queues
+ * and dma-bufs (all -EOPNOTSUPP), nor is anonymous memory (-EINVAL); an HWPT made by attaching to
+ * an IOAS cannot be marked.
  */
 #include "lib/designs/reference/reference.h"
 

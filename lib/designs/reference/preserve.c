@@ -45,11 +45,11 @@ static int hold_hwpt(struct ref_preserved *preserved, struct iommufd_ctx *ictx,
 		     struct iommufd_hwpt_paging *hwpt)
 {
 	struct ref_preserved_hwpt *held;
+	int rc;
 
-	if (!hwpt->ioas)
-		return -EOPNOTSUPP;
-	if (!hwpt->common.domain)
-		return -ENODEV;
+	rc = ref_check_kind(hwpt);
+	if (rc)
+		return rc;
 	held = kzalloc(sizeof(*held), GFP_KERNEL);
 	if (!held)
 		return -ENOMEM;

@@ -151,7 +151,9 @@ struct ref_ctx {
 struct iommufd_hwpt_paging *ref_hwpt_paging(struct iommufd_hw_pagetable *hwpt);
 int ref_ioctl_mark(struct iommufd_ucmd *ucmd);
 int ref_ioctl_restore(struct iommufd_ucmd *ucmd);
-/* check.c: is all that @hwpt's tables reach memory that crosses with the session? */
+/* check.c: is @hwpt of a kind that can be handed over at all? -EOPNOTSUPP, -ENODEV. */
+int ref_check_kind(const struct iommufd_hwpt_paging *hwpt);
+/* is all that @hwpt's tables reach memory that crosses with the session? */
 int ref_check_hwpt(struct ref_preserved *preserved, struct iommufd_hwpt_paging *hwpt);
 
 extern const struct liveupdate_file_ops ref_iommufd_ops;

@@ -12,8 +12,8 @@
  *
  * Errno values: -ENODEV (not bound to an iommufd, or not attached), -ENOENT (its iommufd is not
  * preserved), -EXDEV (preserved in another session), -EINVAL (attached to a HWPT that is not
- * preserved),
- * -EOPNOTSUPP (it shares its group), -EBUSY (preserved already).
+ * preserved), -EOPNOTSUPP (it shares its group, uses PASIDs, or is attached to a nested HWPT),
+ * -EBUSY (preserved already).
  */
 #include "lib/designs/reference/reference.h"
 
@@ -132,6 +132,8 @@ static int find_domain(struct liveupdate_session *session, const struct ref_pres
 
 	if (!hwpt)
 		return -ENODEV;
+	if (hwpt->obj.type != IOMMUFD_OBJ_HWPT_PAGING || ifs_iommufd_device_uses_pasids(idev))
+		return -EOPNOTSUPP;
 	if (!preserved)
 		return -ENOENT;
 	if (preserved->session != session)
