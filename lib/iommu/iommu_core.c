@@ -202,6 +202,7 @@ int iommu_core_new(struct kernel_base *kernel, struct iommu_core **out)
 	INIT_LIST_HEAD(&core->devices);
 	INIT_LIST_HEAD(&core->domains);
 	INIT_LIST_HEAD(&core->mock_devices);
+	mock_unit_init(&core->mock_unit);
 	/* The design's hooks call back into the core. */
 	kernel->iommu = core;
 	for (unsigned i = 0; !ret && i < machine_nr_iommus(kernel->machine); i++)
