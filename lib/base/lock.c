@@ -265,12 +265,61 @@ void ifs_down_write(struct rw_semaphore *s)
 	held_push(task, s, class_id, HELD_WRITE);
 }
 
+static struct held_lock *held_nested(struct task *task, u16 class_id)
+{
+	for (u32 i = task->nr_held; i-- > 0;)
+		if (task->held[i].mode == HELD_NESTED && task->held[i].class_id == class_id)
+			return &task->held[i];
+	return NULL;
+}
+
+/*
+ * However many there are, the task's list has one entry for them (as Linux's lockdep counts
+ * references of one held lock); that this task has one of them is known from the lock itself.
+ */
+void ifs_down_write_nest_lock(struct rw_semaphore *s, struct rw_semaphore *nest)
+{
+	struct task *task = lock_point("down_write_nest_lock", s);
+	u16 class_id = lockdep_class(&task->kernel->lockdep, &s->dep);
+	struct held_lock *held = held_nested(task, class_id);
+
+	lockdep_assert_held_write(nest);
+	if (!held) {
+		class_id = rwsem_check(task, s, "down_write_nest_lock");
+		held_push(task, NULL, class_id, HELD_NESTED);
+		held = &task->held[task->nr_held - 1];
+	}
+	while (unlikely(s->writer || s->readers))
+		if (!wait_round(task, s, &s->dep, "down_write_nest_lock", s->writer)) {
+			s->readers = 0;
+			break;
+		}
+	s->writer = task;
+	held->nr++;
+}
+
+/* False: it was not taken that way. */
+static bool nested_pop(struct task *task, struct rw_semaphore *s)
+{
+	struct held_lock *held = held_nested(task, lockdep_class(&task->kernel->lockdep, &s->dep));
+
+	if (!held || s->writer != task)
+		return false;
+	if (--held->nr)
+		return true;
+	task->nr_held--;
+	for (; held < &task->held[task->nr_held]; held++)
+		held[0] = held[1];
+	return true;
+}
+
 void ifs_up_write(struct rw_semaphore *s)
 {
 	struct task *task = current;
 
 	assert(task);
-	held_pop(task, s, &s->dep, "up_write");
+	if (is_held(task, s) || !nested_pop(task, s))
+		held_pop(task, s, &s->dep, "up_write");
 	s->writer = NULL;
 	lock_point("up_write", s);
 }
@@ -300,8 +349,11 @@ bool ifs_rwsem_is_held(const struct rw_semaphore *s, bool write)
 	if (!task)
 		return false;
 	i = held_index(task, s);
+	/* Taken with down_write_nest_lock(). */
+	if (i == task->nr_held)
+		return write && s->writer == task;
 	/* As Linux's lockdep_assert_held_read(): reading is asserted exactly, not "at least". */
-	return i < task->nr_held && task->held[i].mode == (write ? HELD_WRITE : HELD_READ);
+	return task->held[i].mode == (write ? HELD_WRITE : HELD_READ);
 }
 
 /* spinlock */

@@ -18,10 +18,12 @@ struct files;                   /* lib/fs/file.h */
 
 #define TASK_MAX_LOCKS 48
 
-enum held_mode { HELD_MUTEX, HELD_READ, HELD_WRITE, HELD_SPIN };
+/* HELD_NESTED: @nr rwsems of one class, for writing, under a lock that makes their order moot. */
+enum held_mode { HELD_MUTEX, HELD_READ, HELD_WRITE, HELD_SPIN, HELD_NESTED };
 
 struct held_lock {
-	void *lock;
+	void *lock;             /* NULL: HELD_NESTED */
+	u32 nr;                 /* HELD_NESTED */
 	u16 class_id;
 	u8 mode;
 };

@@ -53,6 +53,11 @@ IFS_PUBLIC bool ifs_down_read_trylock(struct rw_semaphore *s);
 IFS_PUBLIC void ifs_up_read(struct rw_semaphore *s);
 IFS_PUBLIC void ifs_down_write(struct rw_semaphore *s);
 IFS_PUBLIC void ifs_up_write(struct rw_semaphore *s);
+/*
+ * Any number of one class, under @nest, which is held for writing: nobody else can be taking
+ * several of them, so their order does not matter.
+ */
+IFS_PUBLIC void ifs_down_write_nest_lock(struct rw_semaphore *s, struct rw_semaphore *nest);
 IFS_PUBLIC void ifs_downgrade_write(struct rw_semaphore *s);
 IFS_PUBLIC void ifs_spin_lock_init(spinlock_t *l, const char *name);
 IFS_PUBLIC void ifs_spin_lock(spinlock_t *l);
@@ -75,6 +80,7 @@ IFS_PUBLIC void ifs_lock_not_held(const char *what, const char *file, int line);
 #define up_read ifs_up_read
 #define down_write ifs_down_write
 #define up_write ifs_up_write
+#define down_write_nest_lock ifs_down_write_nest_lock
 #define downgrade_write ifs_downgrade_write
 #define spin_lock_init(l) ifs_spin_lock_init(l, IFS_LOCK_NAME(l))
 #define spin_lock ifs_spin_lock
