@@ -42,7 +42,7 @@ static const char *check_area_tables(struct io_pagetable *iopt, struct iopt_area
 	pa_t pa = 0;
 	u64 index;
 
-	if (!area->storage_domain)
+	if (!area->storage_domain || area->pages->dmabuf_revoked)
 		return NULL;
 	mutex_lock(&area->pages->mutex);
 	iopt_area_for_each_run(area, take_first_pa, &pa);

@@ -14,6 +14,7 @@
  */
 #include "lib/iommufd/io_pagetable.h"
 
+#include "lib/fs/dma_buf.h"
 #include "sim/dma_check.h"
 
 int iopt_init_table(struct io_pagetable *iopt)
@@ -27,6 +28,7 @@ int iopt_init_table(struct io_pagetable *iopt)
 	init_rwsem(&iopt->domains_rwsem);
 	init_rwsem(&iopt->iova_rwsem);
 	xa_init(&iopt->domains);
+	xa_init_flags(&iopt->access_list, XA_FLAGS_ALLOC);
 	INIT_LIST_HEAD(&iopt->reserved);
 	INIT_LIST_HEAD(&iopt->allowed);
 	iopt->areas = areas;
@@ -42,9 +44,11 @@ void iopt_destroy_table(struct io_pagetable *iopt)
 	iopt_free_allowed(&iopt->allowed);
 	WARN_ON(!list_empty(&iopt->reserved));
 	WARN_ON(!xa_empty(&iopt->domains));
+	WARN_ON(!xa_empty(&iopt->access_list));
 	WARN_ON(iopt->areas->tree.count != 0);
 	range_tree_clear(&iopt->areas->tree);
 	xa_destroy(&iopt->domains);
+	xa_destroy(&iopt->access_list);
 	dma_check_space_put(current->kernel->machine, iopt->dma_space);
 	kfree(iopt->areas);
 	iopt->areas = NULL;
@@ -261,6 +265,7 @@ int iopt_map_file_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iov
 			u64 start, u64 length, int iommu_prot, unsigned flags)
 {
 	struct iopt_pages *pages;
+	struct dma_buf *dmabuf;
 	struct file *file;
 	u64 last;
 	int rc;
@@ -272,7 +277,12 @@ int iopt_map_file_pages(struct iommufd_ctx *ictx, struct io_pagetable *iopt, iov
 	file = fget(fd);
 	if (!file)
 		return -EBADF;
-	rc = iopt_alloc_file_pages(file, start, length, iommu_prot & IOMMU_WRITE, &pages);
+	dmabuf = file_dma_buf(file);
+	if (dmabuf)
+		rc = iopt_alloc_dmabuf_pages(dmabuf, start, length, iommu_prot & IOMMU_WRITE,
+					     &pages);
+	else
+		rc = iopt_alloc_file_pages(file, start, length, iommu_prot & IOMMU_WRITE, &pages);
 	fput(file);
 	if (rc)
 		return rc;

@@ -14,6 +14,8 @@
 #include "lib/iommufd/iommufd_private.h"
 #include "lib/mm/user_mem.h"
 
+struct dma_buf;
+
 #define HPAGE_SIZE (2ull << 20)
 #define U64_MAX (~0ull)
 
@@ -86,6 +88,12 @@ int iopt_unmap_all(struct io_pagetable *iopt, u64 *unmapped);
 /* Takes a pending area out of the tree again and frees it. */
 void iopt_abort_area(struct iopt_area *area);
 
+/*
+ * cut.c: makes each of @iovas the last byte of its area, if it lies within one. What was cut before
+ * one that fails stays cut.
+ */
+int iopt_cut_iova(struct io_pagetable *iopt, const iova_t *iovas, unsigned nr);
+
 /* iova_alloc.c: both need iova_rwsem. */
 int iopt_alloc_iova(struct io_pagetable *iopt, iova_t *iova, u64 addr, u64 length);
 int iopt_check_iova(struct io_pagetable *iopt, iova_t iova, u64 length);
@@ -116,8 +124,21 @@ void iopt_enable_large_pages(struct io_pagetable *iopt);
 int iopt_alloc_user_pages(uva_t uptr, u64 length, bool writable, struct iopt_pages **out);
 int iopt_alloc_file_pages(struct file *file, u64 start, u64 length, bool writable,
 			  struct iopt_pages **out);
+/* Linux's checks of the range, then of the exporter. */
+int iopt_alloc_dmabuf_pages(struct dma_buf *dmabuf, u64 start, u64 length, bool writable,
+			    struct iopt_pages **out);
 void iopt_get_pages(struct iopt_pages *pages);
 void iopt_put_pages(struct iopt_pages *pages);
+
+/* pages_dmabuf.c */
+/* -EOPNOTSUPP: not an exporter we know; -ENODEV: revoked. */
+int iopt_dmabuf_attach(struct iopt_pages *pages, struct dma_buf *dmabuf);
+void iopt_dmabuf_detach(struct iopt_pages *pages);
+/* Both need pages->mutex. */
+int iopt_dmabuf_track_domain(struct iopt_area *area, struct iopt_pages *pages,
+			     struct iommu_domain *domain);
+void iopt_dmabuf_untrack_domain(struct iopt_area *area, struct iopt_pages *pages,
+				struct iommu_domain *domain);
 
 /* pinned.c */
 /*
@@ -127,6 +148,15 @@ void iopt_put_pages(struct iopt_pages *pages);
 int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last);
 /* Undoes one hold of exactly these bounds. Never fails. */
 void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last);
+/* A hold of pages on both sides of @index becomes two. -ENOMEM: unchanged. */
+int iopt_pages_split_hold(struct iopt_pages *pages, u64 index);
+/*
+ * Appends the frames of [first, last] to @runs: those that are held, and what a pin finds for the
+ * others, which is also appended to @transient and must be given back with frames_unpin().
+ * Charges nothing. On failure nothing is pinned.
+ */
+int iopt_pages_gather(struct iopt_pages *pages, u64 first, u64 last, struct pfn_runs *runs,
+		      struct pfn_runs *transient);
 /* Maximal runs of consecutive frames of held pages; a nonzero result of @fn stops. */
 int iopt_pages_for_each_run(struct iopt_pages *pages, u64 first, u64 last,
 			    int (*fn)(void *ctx, u64 page_index, pa_t pa, u64 nr_pages), void *ctx);
@@ -139,7 +169,10 @@ int iopt_area_fill_domains(struct iopt_area *area, struct iopt_pages *pages);
 void iopt_area_unfill_domains(struct iopt_area *area, struct iopt_pages *pages);
 /* One domain, of a completed area. Both need pages->mutex. */
 int iopt_area_fill_domain(struct iopt_area *area, struct iommu_domain *domain);
-void iopt_area_unmap_domain(struct iopt_area *area, struct iommu_domain *domain);
+void iopt_area_unmap_domain(struct iopt_area *area, struct iopt_pages *pages,
+			    struct iommu_domain *domain);
+/* Its table entries alone. */
+void iopt_area_clear_tables(struct iopt_area *area, struct iommu_domain *domain);
 /* The area left its last domain: pages are given back. */
 void iopt_area_unstore(struct iopt_area *area, struct iopt_pages *pages);
 

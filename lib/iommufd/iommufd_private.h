@@ -82,7 +82,9 @@ struct iommufd_device {
 
 /* main.c */
 #define IOMMUFD_PATH "/dev/iommu"
+#define IOMMUFD_VFIO_PATH "/dev/vfio/vfio"
 int iommufd_fops_open(struct file *file, void *module);
+int iommufd_vfio_fops_open(struct file *file, void *module);
 
 /* pages.c: at the end of a call, with no lock held. */
 void iommufd_free_dead_pages(struct iommufd_module *module);

@@ -10,7 +10,7 @@
  * The alignment of the space is the largest page size that anything attached calls its smallest,
  * and never more than a CPU page. It rises only if every area, pending ones too, already has it.
  */
-#include "lib/iommufd/io_pagetable.h"
+#include "lib/iommufd/access.h"
 
 static int iopt_check_iova_alignment(struct io_pagetable *iopt, u64 alignment)
 {
@@ -34,12 +34,15 @@ static u64 domain_alignment(const struct iommu_domain *domain)
 static int iopt_calculate_iova_alignment(struct io_pagetable *iopt)
 {
 	u64 alignment = iopt->disable_large_pages ? PAGE_SIZE : 1;
+	struct iommufd_access *access;
 	struct iommu_domain *domain;
 	u64 index;
 	int rc;
 
 	xa_for_each(&iopt->domains, index, domain)
 		alignment = max(alignment, domain_alignment(domain));
+	xa_for_each(&iopt->access_list, index, access)
+		alignment = max(alignment, access->iova_alignment);
 	if (alignment > iopt->iova_alignment) {
 		rc = iopt_check_iova_alignment(iopt, alignment);
 		if (rc)
@@ -52,7 +55,7 @@ static int iopt_calculate_iova_alignment(struct io_pagetable *iopt)
 static void unfill_area(struct iopt_area *area, struct iommu_domain *domain, bool last)
 {
 	mutex_lock(&area->pages->mutex);
-	iopt_area_unmap_domain(area, domain);
+	iopt_area_unmap_domain(area, area->pages, domain);
 	if (last)
 		iopt_area_unstore(area, area->pages);
 	mutex_unlock(&area->pages->mutex);
@@ -214,6 +217,37 @@ void iopt_enable_large_pages(struct io_pagetable *iopt)
 	iopt->disable_large_pages = false;
 	rc = iopt_calculate_iova_alignment(iopt);
 	WARN_ON(rc);
+	up_write(&iopt->iova_rwsem);
+	up_write(&iopt->domains_rwsem);
+}
+
+int iopt_add_access(struct io_pagetable *iopt, struct iommufd_access *access, u32 *list_id)
+{
+	u32 id;
+	int rc;
+
+	down_write(&iopt->domains_rwsem);
+	down_write(&iopt->iova_rwsem);
+	rc = xa_alloc(&iopt->access_list, &id, access, XA_LIMIT(0, 0xffff), GFP_KERNEL_ACCOUNT);
+	if (rc)
+		goto out_unlock;
+	rc = iopt_calculate_iova_alignment(iopt);
+	if (rc)
+		xa_erase(&iopt->access_list, id);
+	else
+		*list_id = id;
+out_unlock:
+	up_write(&iopt->iova_rwsem);
+	up_write(&iopt->domains_rwsem);
+	return rc;
+}
+
+void iopt_remove_access(struct io_pagetable *iopt, struct iommufd_access *access, u32 list_id)
+{
+	down_write(&iopt->domains_rwsem);
+	down_write(&iopt->iova_rwsem);
+	WARN_ON(xa_erase(&iopt->access_list, list_id) != access);
+	WARN_ON(iopt_calculate_iova_alignment(iopt));
 	up_write(&iopt->iova_rwsem);
 	up_write(&iopt->domains_rwsem);
 }

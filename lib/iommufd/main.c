@@ -3,23 +3,22 @@
  * /dev/iommu: open, release, and the way of an ioctl to its handler (Linux:
  * drivers/iommu/iommufd/main.c).
  *
- * Dispatch, in Linux's order: a number outside the table never touches user memory (-ENOTTY); then
- * the u32 size is read (-EFAULT) before the number is found to be a hole or of the wrong type
- * (-ENOTTY); size too small (-EINVAL); a nonzero byte beyond what we know (-E2BIG); then the
- * handler. What it answers goes back from offset 0, at most as much as the caller has room for.
+ * Dispatch, in Linux's order: a number outside the table may be one of a VFIO container's, else it
+ * is -ENOTTY and user memory is not touched; then the u32 size is read (-EFAULT) before the number
+ * is found to be a hole or of the wrong type (-ENOTTY); size too small (-EINVAL); a nonzero byte
+ * beyond what we know (-E2BIG); then the handler. What it answers goes back from offset 0, at most
+ * as much as the caller has room for.
  *
  * A design may add rows or take one over; the sizes are checked by the same rules.
  *
  * One open file description is one context. Release runs when the last reference to the file goes:
  * descriptors, mappings, open event queues, bound devices. Each open file holds a reference on the
  * module.
- *
- * Unlike Linux: the VFIO container ioctls (0x3B64 ...) are not served; they are -ENOTTY.
  */
 #include "lib/iommufd/iommufd_private.h"
 
 #include "lib/fs/file.h"
-#include "lib/iommufd/io_pagetable.h"
+#include "lib/iommufd/access.h"
 #include "lib/iommufd/mmap.h"
 
 #define UCMD_BUFFER_BYTES 256u
@@ -53,8 +52,8 @@ static const struct iommufd_ioctl_op iommufd_ioctl_ops[] = {
 	IOCTL_OP(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl, struct iommu_ioas_alloc, out_ioas_id),
 	IOCTL_OP(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas, struct iommu_ioas_allow_iovas,
 		 allowed_iovas),
-	IOCTL_OP(IOMMU_IOAS_CHANGE_PROCESS, iommufd_unsupported, struct iommu_ioas_change_process,
-		 __reserved),
+	IOCTL_OP(IOMMU_IOAS_CHANGE_PROCESS, iommufd_ioas_change_process,
+		 struct iommu_ioas_change_process, __reserved),
 	IOCTL_OP(IOMMU_IOAS_COPY, iommufd_ioas_copy, struct iommu_ioas_copy, src_iova),
 	IOCTL_OP(IOMMU_IOAS_IOVA_RANGES, iommufd_ioas_iova_ranges, struct iommu_ioas_iova_ranges,
 		 out_iova_alignment),
@@ -117,8 +116,11 @@ static long iommufd_fops_ioctl(struct file *file, unsigned cmd, uva_t arg)
 	struct iommufd_ioctl_op op;
 	int rc;
 
-	if (!iommufd_find_op(current->kernel->design, _IOC_NR(cmd), &op))
-		return -ENOTTY;
+	if (!iommufd_find_op(current->kernel->design, _IOC_NR(cmd), &op)) {
+		rc = iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
+		iommufd_free_dead_pages(ucmd.ictx->module);
+		return rc;
+	}
 	if (copy_from_user(&ucmd.user_size, arg, sizeof(ucmd.user_size)))
 		return -EFAULT;
 	if (!op.execute || op.cmd != cmd)
@@ -230,6 +232,19 @@ err_free_ctx:
 err_put_module:
 	module_put(&iommufd_module_owner);
 	return rc;
+}
+
+/* A container of VFIO charges as VFIO did. */
+int iommufd_vfio_fops_open(struct file *file, void *module)
+{
+	int rc = iommufd_fops_open(file, module);
+	struct iommufd_ctx *ictx;
+
+	if (rc)
+		return rc;
+	ictx = file->private_data;
+	ictx->account_mode = ACCOUNT_MM;
+	return 0;
 }
 
 struct iommufd_ctx *ifs_iommufd_ctx_from_file(struct file *file)

@@ -59,12 +59,17 @@ int iommufd_init(struct kernel_base *kernel)
 	rc = fs_register(kernel->fs, IOMMUFD_PATH, iommufd_fops_open, module);
 	if (rc)
 		goto err_free_module;
+	rc = fs_register(kernel->fs, IOMMUFD_VFIO_PATH, iommufd_vfio_fops_open, module);
+	if (rc)
+		goto err_unregister_iommu;
 	rc = iommufd_gate(module_init, kernel->design_data);
 	if (rc)
-		goto err_unregister;
+		goto err_unregister_vfio;
 	return 0;
 
-err_unregister:
+err_unregister_vfio:
+	fs_unregister(kernel->fs, IOMMUFD_VFIO_PATH);
+err_unregister_iommu:
 	fs_unregister(kernel->fs, IOMMUFD_PATH);
 err_free_module:
 	range_pool_deinit(&module->pool);
@@ -101,6 +106,7 @@ void iommufd_exit(struct kernel_base *kernel)
 		return;
 	cut_self_mapped(module);
 	iommufd_hook(module_exit, kernel->design_data);
+	fs_unregister(kernel->fs, IOMMUFD_VFIO_PATH);
 	fs_unregister(kernel->fs, IOMMUFD_PATH);
 	range_pool_deinit(&module->pool);
 	kernel->iommufd = NULL;

@@ -21,6 +21,7 @@
  */
 #include "lib/iommufd/iommufd_private.h"
 
+#include "lib/iommufd/access.h"
 #include "lib/iommufd/eventq.h"
 
 struct iommufd_object_ops {
@@ -32,6 +33,7 @@ struct iommufd_object_ops {
 };
 
 static const struct iommufd_object_ops iommufd_object_ops[] = {
+	[IOMMUFD_OBJ_ACCESS] = { .destroy = iommufd_access_destroy_object },
 	[IOMMUFD_OBJ_DEVICE] = {
 		.pre_destroy = iommufd_device_pre_destroy,
 		.destroy = iommufd_device_destroy,

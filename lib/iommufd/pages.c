@@ -3,10 +3,10 @@
  * Pages objects: memory that areas point into. One is made by each MAP, shared by COPY, and goes
  * with its last area (Linux: drivers/iommu/iommufd/pages.c). Which of its pages are pinned is in
  * pinned.c.
- *
- * Left out: in-kernel accesses as a second kind of holder, dma-bufs.
  */
 #include "lib/iommufd/pinned.h"
+
+#include "lib/fs/dma_buf.h"
 
 /* One allocation for all that a map of one page needs. */
 struct iopt_pages_alloc {
@@ -74,6 +74,33 @@ int iopt_alloc_file_pages(struct file *file, u64 start, u64 length, bool writabl
 	return 0;
 }
 
+int iopt_alloc_dmabuf_pages(struct dma_buf *dmabuf, u64 start, u64 length, bool writable,
+			    struct iopt_pages **out)
+{
+	struct iopt_pages *pages;
+	int rc;
+
+	if (dmabuf->size <= start + length - 1 || length / PAGE_SIZE >= 0xffffffff)
+		return -EINVAL;
+	rc = iopt_alloc_pages(start % PAGE_SIZE, length, writable, &pages);
+	if (rc)
+		return rc;
+	/* Another class: an exporter's lock comes before it, and that comes before mmap_lock. */
+	ifs_mutex_init(&pages->mutex, "lib/iommufd/pages.c:&pages->mutex (dma-buf)");
+	pages->account_mode = ACCOUNT_NONE;
+	pages->type = IOPT_ADDRESS_DMABUF;
+	pages->start = ALIGN_DOWN(start, PAGE_SIZE);
+	INIT_LIST_HEAD(&pages->dmabuf_tracker);
+	pages->file = get_file(dmabuf->file);
+	rc = iopt_dmabuf_attach(pages, dmabuf);
+	if (rc) {
+		iopt_put_pages(pages);
+		return rc;
+	}
+	*out = pages;
+	return 0;
+}
+
 void iopt_get_pages(struct iopt_pages *pages)
 {
 	assert(pages->refs);
@@ -82,6 +109,8 @@ void iopt_get_pages(struct iopt_pages *pages)
 
 static void iopt_free_pages(struct iopt_pages *pages)
 {
+	if (pages->type == IOPT_ADDRESS_DMABUF)
+		iopt_dmabuf_detach(pages);
 	if (pages->file)
 		fput(pages->file);
 	mm_put(pages->source_mm);

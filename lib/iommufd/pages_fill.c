@@ -20,6 +20,7 @@ struct fill {
 	const struct iopt_area *area;
 	struct iommu_domain *domain;    /* NULL: grant instead of mapping */
 	iova_t next;                    /* everything below is mapped */
+	bool mmio;                      /* no memory but a device's */
 };
 
 /* What of a run of frames the area shows, and where. */
@@ -45,11 +46,13 @@ static void fill_clip(const struct iopt_area *area, u64 page_index, pa_t *pa, u6
 static int fill_map(struct fill *fill, iova_t iova, pa_t pa, u64 length, bool large)
 {
 	u64 step = large ? length : PAGE_SIZE, done;
-	int rc;
+	int prot = fill->area->iommu_prot, rc;
 
+	if (fill->mmio)
+		prot = (prot & ~IOMMU_CACHE) | IOMMU_MMIO;
 	for (done = 0; done < length; done += step) {
 		rc = iommu_map(fill->domain, iova + done, pa + done, min(step, length - done),
-			       fill->area->iommu_prot, GFP_KERNEL_ACCOUNT);
+			       prot, GFP_KERNEL_ACCOUNT);
 		if (rc)
 			return rc;
 		fill->next = iova + done + min(step, length - done);
@@ -84,11 +87,21 @@ static int area_map_domain(struct iopt_area *area, struct iopt_pages *pages,
 			   struct iommu_domain *domain)
 {
 	struct fill fill = { .area = area, .domain = domain, .next = area->first };
-	int rc = iopt_pages_for_each_run(pages, area->pages_index, iopt_area_last_index(area),
-					 fill_run, &fill);
+	int rc;
 
-	if (rc)
-		unmap_range(domain, area->first, fill.next - area->first);
+	if (pages->type == IOPT_ADDRESS_DMABUF) {
+		rc = iopt_dmabuf_track_domain(area, pages, domain);
+		if (rc || pages->dmabuf_revoked)
+			return rc;
+		fill.mmio = true;
+	}
+	rc = iopt_pages_for_each_run(pages, area->pages_index, iopt_area_last_index(area),
+				     fill_run, &fill);
+	if (!rc)
+		return 0;
+	unmap_range(domain, area->first, fill.next - area->first);
+	if (pages->type == IOPT_ADDRESS_DMABUF)
+		iopt_dmabuf_untrack_domain(area, pages, domain);
 	return rc;
 }
 
@@ -97,7 +110,7 @@ static int area_store(struct iopt_area *area, struct iopt_pages *pages)
 	struct fill fill = { .area = area };
 	int rc = iopt_pages_hold(pages, area->pages_index, iopt_area_last_index(area));
 
-	if (rc)
+	if (rc || pages->dmabuf_revoked)
 		return rc;
 	return iopt_pages_for_each_run(pages, area->pages_index, iopt_area_last_index(area),
 				       fill_run, &fill);
@@ -111,7 +124,16 @@ void iopt_area_unstore(struct iopt_area *area, struct iopt_pages *pages)
 	iopt_pages_unhold(pages, area->pages_index, iopt_area_last_index(area));
 }
 
-void iopt_area_unmap_domain(struct iopt_area *area, struct iommu_domain *domain)
+void iopt_area_unmap_domain(struct iopt_area *area, struct iopt_pages *pages,
+			    struct iommu_domain *domain)
+{
+	if (pages->type == IOPT_ADDRESS_DMABUF)
+		iopt_dmabuf_untrack_domain(area, pages, domain);
+	if (!pages->dmabuf_revoked)
+		iopt_area_clear_tables(area, domain);
+}
+
+void iopt_area_clear_tables(struct iopt_area *area, struct iommu_domain *domain)
 {
 	unmap_range(domain, area->first, iopt_area_length(area));
 }
@@ -142,7 +164,7 @@ err_unmap:
 	xa_for_each(&iopt->domains, undo_index, undo) {
 		if (undo_index == index)
 			break;
-		iopt_area_unmap_domain(area, undo);
+		iopt_area_unmap_domain(area, pages, undo);
 	}
 	iopt_area_unstore(area, pages);
 out_unlock:
@@ -160,7 +182,7 @@ void iopt_area_unfill_domains(struct iopt_area *area, struct iopt_pages *pages)
 	mutex_lock(&pages->mutex);
 	if (area->storage_domain) {
 		xa_for_each(&iopt->domains, index, domain)
-			iopt_area_unmap_domain(area, domain);
+			iopt_area_unmap_domain(area, pages, domain);
 		iopt_area_unstore(area, pages);
 	}
 	mutex_unlock(&pages->mutex);

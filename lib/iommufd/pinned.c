@@ -14,9 +14,10 @@
  * bounds of every hold are bounds of ranges. So taking a hold may have to split a range and can
  * fail; giving it back splits nothing and cannot.
  *
- * Frames come from GUP on the mapping process (USER) or from the memory file (FILE). A page that is
- * held already is not looked up again: that is why new domains still see the original frames after
- * the process unmapped the memory or died.
+ * Frames come from GUP on the mapping process (USER) or from the memory file (FILE). Those of a
+ * dma-buf are its exporter's, neither pinned nor charged: holds are kept all the same. A page that
+ * is held already is not looked up again: that is why new domains still see the original frames
+ * after the process unmapped the memory or died.
  */
 #include "lib/iommufd/pinned.h"
 
@@ -93,25 +94,28 @@ static void range_free(struct iopt_pages *pages, struct pinned_range *range)
 	pinned->first_range_used = false;
 }
 
-static int pin_memory(struct iopt_pages *pages, struct pinned_range *range)
+static int pin_memory(struct iopt_pages *pages, u64 first, u64 nr_pages, struct pfn_runs *runs)
 {
 	if (pages->type == IOPT_ADDRESS_FILE) {
 		if (!file_is_memfd(pages->file))
 			return -EINVAL;
-		return memfd_pin(file_memfd(pages->file), pages->start / PAGE_SIZE + range->first,
-				 range_nr_pages(range), &range->runs);
+		return memfd_pin(file_memfd(pages->file), pages->start / PAGE_SIZE + first,
+				 nr_pages, runs);
 	}
+	if (pages->type == IOPT_ADDRESS_DMABUF)
+		return pfn_runs_add(&current->kernel->heap, runs,
+				    pages->dmabuf_pa + pages->start + first * PAGE_SIZE, nr_pages);
 	if (mm_is_dead(pages->source_mm))
 		return -EFAULT;
-	return mm_pin(pages->source_mm, pages->uptr + range->first * PAGE_SIZE,
-		      range_nr_pages(range), pages->writable, &range->runs);
+	return mm_pin(pages->source_mm, pages->uptr + first * PAGE_SIZE, nr_pages,
+		      pages->writable, runs);
 }
 
 static void unpin_memory(struct iopt_pages *pages, const struct pinned_range *range)
 {
 	if (pages->type == IOPT_ADDRESS_FILE)
 		memfd_unpin(file_memfd(pages->file), &range->runs);
-	else
+	else if (pages->type == IOPT_ADDRESS_USER)
 		mm_unpin(pages->source_mm, pages->uptr + range->first * PAGE_SIZE,
 			 range_nr_pages(range), &range->runs);
 }
@@ -135,7 +139,7 @@ static int range_add(struct iopt_pages *pages, u64 first, u64 last)
 		return -ENOMEM;
 	range->first = first;
 	range->last = last;
-	rc = pin_memory(pages, range);
+	rc = pin_memory(pages, first, last - first + 1, &range->runs);
 	if (rc)
 		goto err_free;
 	/* The first one needs no node. */
@@ -270,7 +274,7 @@ int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last)
 	rc = pin_gaps(pages, first, last, &nr_new);
 	if (rc)
 		goto err_drop;
-	if (nr_new) {
+	if (nr_new && pages->type != IOPT_ADDRESS_DMABUF) {
 		rc = mm_account(pages->source_mm, pages->account_mode, nr_new);
 		if (rc)
 			goto err_drop;
@@ -301,7 +305,7 @@ void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last)
 		nr_dropped += range_nr_pages(range);
 		range_drop(pages, range);
 	}
-	if (nr_dropped)
+	if (nr_dropped && pages->type != IOPT_ADDRESS_DMABUF)
 		mm_unaccount(pages->source_mm, pages->account_mode, nr_dropped);
 }
 
@@ -337,6 +341,66 @@ int iopt_pages_for_each_run(struct iopt_pages *pages, u64 first, u64 last,
 	}
 	assert(run_index + run_pages == last + 1);
 	return fn(ctx, run_index, run_pa, run_pages);
+}
+
+int iopt_pages_split_hold(struct iopt_pages *pages, u64 index)
+{
+	lockdep_assert_held(&pages->mutex);
+	return range_split(pages, index);
+}
+
+static int runs_append(const struct pfn_runs *from, struct pfn_runs *to)
+{
+	return runs_slice(from, 0, pfn_runs_nr_pages(from), to);
+}
+
+/* Pins pages nobody holds, and adds them to both lists. */
+static int gather_gap(struct iopt_pages *pages, u64 first, u64 last, struct pfn_runs *runs,
+		      struct pfn_runs *transient)
+{
+	struct pfn_runs got = { 0 };
+	int rc = pin_memory(pages, first, last - first + 1, &got);
+
+	if (rc)
+		return rc;
+	rc = runs_append(&got, runs);
+	if (!rc) {
+		u32 nr = transient->nr;
+		u64 last_nr = nr ? transient->runs[nr - 1].nr_pages : 0;
+
+		rc = runs_append(&got, transient);
+		if (rc)
+			pfn_runs_cut(transient, nr, last_nr);
+	}
+	if (rc)
+		frames_unpin(current->kernel, &got);
+	pfn_runs_deinit(&current->kernel->heap, &got);
+	return rc;
+}
+
+int iopt_pages_gather(struct iopt_pages *pages, u64 first, u64 last, struct pfn_runs *runs,
+		      struct pfn_runs *transient)
+{
+	u64 at, end;
+	int rc = 0;
+
+	lockdep_assert_held(&pages->mutex);
+	for (at = first; at <= last && !rc; at = end + 1) {
+		struct pinned_range *range = pinned_first(pages, at, last);
+
+		if (range && range->first <= at) {
+			end = min(last, range->last);
+			rc = runs_slice(&range->runs, at - range->first, end - at + 1, runs);
+		} else {
+			end = range ? range->first - 1 : last;
+			rc = gather_gap(pages, at, end, runs, transient);
+		}
+	}
+	if (!rc)
+		return 0;
+	frames_unpin(current->kernel, transient);
+	pfn_runs_deinit(&current->kernel->heap, transient);
+	return rc;
 }
 
 u64 iopt_pages_nr_pinned(const struct iopt_pages *pages)

@@ -4,10 +4,15 @@
  * iopt_unmap_iova_range()).
  *
  * It is not atomic, and Linux's programs know: the areas before the one that cannot go are gone
- * when the error is returned, and how many bytes that were is not. Left out: areas that in-kernel
- * accesses use (they are asked to let go first).
+ * when the error is returned, and how many bytes that were is not.
+ *
+ * Who accesses an area from inside the kernel is asked to let go first, with no lock held; then the
+ * walk begins again at that area. Areas locked by iommufd itself are not asked about.
  */
-#include "lib/iommufd/io_pagetable.h"
+#include "lib/iommufd/access.h"
+
+/* So often is one area's user asked before we give up. */
+#define UNMAP_TRIES 100u
 
 void iopt_abort_area(struct iopt_area *area)
 {
@@ -26,18 +31,25 @@ void iopt_abort_area(struct iopt_area *area)
 	kfree(area);
 }
 
-static int iopt_unmap_iova_range(struct io_pagetable *iopt, iova_t start, iova_t last,
-				 u64 *unmapped)
+struct unmap_walk {
+	iova_t start, last;
+	u64 bytes;              /* unmapped so far */
+	unsigned tries;         /* of asking for the area at @start */
+	u64 asked_length;       /* nonzero: @start must be asked for, then the walk goes on */
+};
+
+/* As far as nobody has to be asked. */
+static int unmap_walk(struct io_pagetable *iopt, struct unmap_walk *walk)
 {
 	struct iopt_area *area;
-	u64 bytes = 0;
 	int rc;
 
+	walk->asked_length = 0;
 	/* In read mode, so that no domain comes or goes while an area has no pages. */
 	down_read(&iopt->domains_rwsem);
 	down_write(&iopt->iova_rwsem);
 	rc = iommufd_gate(unmap_gate, iopt);
-	while (!rc && (area = iopt_area_iter_first(iopt, start, last))) {
+	while (!rc && (area = iopt_area_iter_first(iopt, walk->start, walk->last))) {
 		iova_t area_first = area->first, area_last = area->last;
 		struct iopt_pages *pages = area->pages;
 
@@ -45,8 +57,16 @@ static int iopt_unmap_iova_range(struct io_pagetable *iopt, iova_t start, iova_t
 			rc = -EBUSY;
 			break;
 		}
-		if (area_first < start || area_last > last) {
+		if (area_first < walk->start || area_last > walk->last) {
 			rc = -ENOENT;
+			break;
+		}
+		if (area_first != walk->start)
+			walk->tries = 0;
+		if (area->num_accesses) {
+			walk->start = area_first;
+			walk->asked_length = iopt_area_length(area);
+			area->prevent_access = true;
 			break;
 		}
 		area->pages = NULL;
@@ -55,17 +75,36 @@ static int iopt_unmap_iova_range(struct io_pagetable *iopt, iova_t start, iova_t
 		iopt_area_unfill_domains(area, pages);
 		iopt_abort_area(area);
 		iopt_put_pages(pages);
-		bytes += area_last - area_first + 1;
+		walk->bytes += area_last - area_first + 1;
 
 		down_write(&iopt->iova_rwsem);
 		/* Others may have mapped behind us meanwhile: never look back. */
-		if (area_last >= last)
+		if (area_last >= walk->last)
 			break;
-		start = area_last + 1;
+		walk->start = area_last + 1;
 	}
 	up_write(&iopt->iova_rwsem);
 	up_read(&iopt->domains_rwsem);
-	*unmapped = bytes;
+	return rc;
+}
+
+static int iopt_unmap_iova_range(struct io_pagetable *iopt, iova_t start, iova_t last,
+				 u64 *unmapped)
+{
+	struct unmap_walk walk = { .start = start, .last = last };
+	int rc;
+
+	for (;;) {
+		rc = unmap_walk(iopt, &walk);
+		if (rc || !walk.asked_length)
+			break;
+		iommufd_access_notify_unmap(iopt, walk.start, walk.asked_length);
+		if (WARN_ON(++walk.tries > UNMAP_TRIES)) {
+			rc = -EDEADLOCK;
+			break;
+		}
+	}
+	*unmapped = walk.bytes;
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 
 #include <linux/iommufd.h>
 
+struct dma_buf_attachment;
 struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_fault;
@@ -55,6 +56,7 @@ struct io_pagetable {
 	struct rw_semaphore iova_rwsem;
 	struct iopt_areas *areas;       /* lib/iommufd/io_pagetable.h: disjoint, by IOVA */
 	struct list_head reserved, allowed;
+	struct xarray access_list;      /* struct iommufd_access, lib/iommufd/access.h */
 	u8 disable_large_pages;
 	bool lu_map_immutable;          /* of a design */
 	u64 iova_alignment;
@@ -121,12 +123,18 @@ struct iopt_pages {
 	u64 npages;
 	enum iopt_address_type type;
 	bool writable;
+	bool counted;           /* IOAS_CHANGE_PROCESS, while it counts */
 	struct mm *source_mm;
 	u32 source_uid;
 	uva_t uptr;             /* IOPT_ADDRESS_USER: page aligned */
-	struct file *file;      /* IOPT_ADDRESS_FILE */
+	struct file *file;      /* IOPT_ADDRESS_FILE, _DMABUF */
 	u64 start;              /* page-aligned offset in it */
 	u32 seals;              /* of a design: sampled when the mapping was created */
+	/* IOPT_ADDRESS_DMABUF; file is the dma-buf's */
+	struct dma_buf_attachment *dmabuf_attach;
+	pa_t dmabuf_pa;
+	bool dmabuf_revoked;    /* maps nothing any more, for good */
+	struct list_head dmabuf_tracker;        /* lib/iommufd/pages_dmabuf.c */
 	struct iopt_pinned *pinned;     /* lib/iommufd/pages.c: which frames, and who holds them */
 };
 
