@@ -4,9 +4,6 @@
  * (drivers/iommu/generic_pt/pt_iter.h, iommu_pt.h). Sizes are chosen greedily: at each step the
  * largest supported page that fits and to which both addresses are aligned.
  *
- * A top that grows: the tables translate less than the format could, and pt_range_check() goes by
- * what they do now.
- *
  * Left out: 3 and 5 levels of x86_64 and VT-d: their tables have 4.
  */
 #include "lib/iommu/iommu_pt.h"
@@ -98,15 +95,11 @@ int pt_range_last(iova_t va, u64 length, iova_t *last)
  * lower half may run past its end (and then aliases the upper half). Linux accepts it, and so do
  * we.
  */
-int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last)
+int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last, unsigned limit_lg2)
 {
-	const struct pt_ops *ops = pt_ops_of(pt);
-	unsigned vasz = pt->max_vasz_lg2;
+	unsigned vasz = min(pt->max_vasz_lg2, limit_lg2);
 	u64 prefix = 0;
 
-	if (ops->dynamic_top_lg2 && pt->top_level < ops->max_level)
-		vasz = min(vasz, (unsigned)ops->dynamic_top_lg2 +
-				 PT_LEVEL_BITS * (pt->top_level + 1));
 	if (vasz == 64)
 		return 0;
 

@@ -7,7 +7,8 @@
  * A format header defines, each static and prefixed with the format's name:
  *   type(entry, level)             what an entry is
  *   set_prot(prot, &attrs)         permissions -> bits of a leaf; -EINVAL
- *   leaf_entry(attrs, oa, lg2, level)      a leaf of 2^lg2 bytes
+ *   leaf_attrs(attrs, lg2, level)  all bits of a leaf of 2^lg2 bytes but the address
+ *   oa_field(oa)                   those of the address
  *   oa(entry)                      where a leaf leads to, its first byte
  *   contig_lg2(entry, level)       lg2 of how many items a leaf takes, all alike
  *   table_entry(pa, level)         an entry of a table at that level, pointing to a lower one
@@ -53,7 +54,6 @@ struct pt_ops {
 	u64 pgsize_bitmap;
 	u8 start_level, max_level;      /* of the top; it grows between them */
 	u8 max_vasz_lg2;
-	u8 dynamic_top_lg2;             /* 0: the top does not grow; else the smallest page */
 	bool dirty_ops;
 	bool sign_extend;
 	/* *mapped says how far it came, also on error: the caller undoes. */
@@ -83,8 +83,8 @@ void pt_aperture(const struct pt_iommu *pt, struct iommu_domain_geometry *out);
 
 /* The last byte of (va, length): -EINVAL for 0 bytes, -EOVERFLOW past 2^64. */
 int pt_range_last(iova_t va, u64 length, iova_t *last);
-/* -ERANGE: outside what the tables can translate. */
-int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last);
+/* -ERANGE: outside what the tables can translate: @limit_lg2 bits, if that is less than they may. */
+int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last, unsigned limit_lg2);
 /* The largest page of @pgsize_bitmap for the head of (va, last) -> oa, as its lg2; 0: none fits. */
 unsigned pt_best_pgsize_lg2(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa);
 /* How many pages of that size to map before a larger one may fit. */

@@ -28,7 +28,6 @@ const struct pt_ops pt_amdv1_ops = {
 	.start_level = 2,
 	.max_level = FMT_MAX_TOP_LEVEL,
 	.max_vasz_lg2 = 64,
-	.dynamic_top_lg2 = FMT_GRANULE_LG2,
 	.dirty_ops = FMT_DIRTY_OPS,
 	.sign_extend = false,
 	.map = FMT(map),

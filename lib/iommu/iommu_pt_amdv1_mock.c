@@ -28,7 +28,6 @@ const struct pt_ops pt_amdv1_mock_ops = {
 	.start_level = 2,
 	.max_level = 2,
 	.max_vasz_lg2 = 38,
-	.dynamic_top_lg2 = 0,
 	.dirty_ops = FMT_DIRTY_OPS,
 	.sign_extend = false,
 	.map = FMT(map),

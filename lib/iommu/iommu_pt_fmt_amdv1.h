@@ -46,7 +46,7 @@ static inline u64 amdv1_field(u64 entry)
 	return (entry & AMDV1_FIELD_MASK) >> AMDV1_FIELD_SHIFT;
 }
 
-static inline u64 amdv1_field_of(pa_t pa)
+static inline u64 amdv1_oa_field(pa_t pa)
 {
 	return pa >> AMDV1_GRANULE_LG2 << AMDV1_FIELD_SHIFT & AMDV1_FIELD_MASK;
 }
@@ -68,14 +68,12 @@ static inline int amdv1_set_prot(int prot, u64 *attrs)
 	return 0;
 }
 
-static inline u64 amdv1_leaf_entry(u64 attrs, pa_t oa, unsigned lg2, unsigned level)
+static inline u64 amdv1_leaf_attrs(u64 attrs, unsigned lg2, unsigned level)
 {
-	u64 entry = attrs | amdv1_field_of(oa);
-
-	if (lg2 != amdv1_item_lg2(level))
-		entry |= (u64)AMDV1_NL_SIZE << AMDV1_NL_SHIFT |
-			 (BIT_ULL(lg2 - AMDV1_GRANULE_LG2 - 1) - 1) << AMDV1_FIELD_SHIFT;
-	return entry;
+	if (lg2 == amdv1_item_lg2(level))
+		return attrs;
+	return attrs | (u64)AMDV1_NL_SIZE << AMDV1_NL_SHIFT |
+	       (BIT_ULL(lg2 - AMDV1_GRANULE_LG2 - 1) - 1) << AMDV1_FIELD_SHIFT;
 }
 
 /* lg2 of a leaf's items. */
@@ -106,7 +104,7 @@ static inline pa_t amdv1_table_pa(u64 entry)
 
 static inline u64 amdv1_table_entry(pa_t pa, unsigned level)
 {
-	return AMDV1_PR | (u64)level << AMDV1_NL_SHIFT | amdv1_field_of(pa) | AMDV1_IR | AMDV1_IW;
+	return AMDV1_PR | (u64)level << AMDV1_NL_SHIFT | amdv1_oa_field(pa) | AMDV1_IR | AMDV1_IW;
 }
 
 static inline int amdv1_prot(u64 entry)

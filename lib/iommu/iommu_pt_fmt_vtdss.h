@@ -30,9 +30,14 @@ static inline int vtdss_set_prot(int prot, u64 *attrs)
 	return 0;
 }
 
-static inline u64 vtdss_leaf_entry(u64 attrs, pa_t oa, unsigned lg2, unsigned level)
+static inline u64 vtdss_leaf_attrs(u64 attrs, unsigned lg2, unsigned level)
 {
-	return (oa & PT_ADDRESS_MASK) | attrs | (level ? VTDSS_PS : 0);
+	return attrs | (level ? VTDSS_PS : 0);
+}
+
+static inline u64 vtdss_oa_field(pa_t oa)
+{
+	return oa & PT_ADDRESS_MASK;
 }
 
 static inline pa_t vtdss_oa(u64 entry)

@@ -29,9 +29,14 @@ static inline int x86_64_set_prot(int prot, u64 *attrs)
 	return 0;
 }
 
-static inline u64 x86_64_leaf_entry(u64 attrs, pa_t oa, unsigned lg2, unsigned level)
+static inline u64 x86_64_leaf_attrs(u64 attrs, unsigned lg2, unsigned level)
 {
-	return (oa & PT_ADDRESS_MASK) | attrs | (level ? X86_64_PS : 0);
+	return attrs | (level ? X86_64_PS : 0);
+}
+
+static inline u64 x86_64_oa_field(pa_t oa)
+{
+	return oa & PT_ADDRESS_MASK;
 }
 
 static inline pa_t x86_64_oa(u64 entry)

@@ -123,6 +123,7 @@ static int FMT(clear_slots)(struct pt_ctx *ctx, u64 *slots, unsigned nr, iova_t 
 static int FMT(map_in_table)(struct pt_ctx *ctx, struct FMT(map_state) *map, u64 *table)
 {
 	unsigned lg2 = map->leaf_lg2, level = map->level;
+	u64 attrs = FMT(leaf_attrs)(map->attrs, lg2, level), leaf_bytes = BIT_ULL(lg2);
 	unsigned step = FMT_CONTIG ? 1u << (lg2 - FMT_ITEM_LG2(level)) : 1;
 	unsigned first = FMT_INDEX(map->va, level);
 	unsigned end = min((u64)PT_ENTRIES, first + map->nr_leaves * step);
@@ -130,9 +131,7 @@ static int FMT(map_in_table)(struct pt_ctx *ctx, struct FMT(map_state) *map, u64
 	pa_t oa = map->oa;
 	int ret = 0;
 
-	for (index = first; index < end; index += step, oa += BIT_ULL(lg2)) {
-		u64 entry = FMT(leaf_entry)(map->attrs, oa, lg2, level);
-
+	for (index = first; index < end; index += step, oa += leaf_bytes) {
 		if (__builtin_expect(step > 1 ||
 				     FMT(type)(table[index], level) != PT_ENTRY_EMPTY, 0)) {
 			ret = FMT(clear_slots)(ctx, &table[index], step, map->va + (oa - map->oa),
@@ -141,7 +140,7 @@ static int FMT(map_in_table)(struct pt_ctx *ctx, struct FMT(map_state) *map, u64
 				break;
 		}
 		for (unsigned i = 0; i < step; i++)
-			table[index + i] = entry;
+			table[index + i] = attrs | FMT(oa_field)(oa);
 	}
 	map->va += oa - map->oa;
 	map->nr_leaves -= (oa - map->oa) >> lg2;
@@ -187,7 +186,7 @@ static int FMT(increase_top)(struct pt_ctx *ctx, iova_t va, iova_t last, unsigne
 	pa_t table_pa;
 	int ret;
 
-	while (pt_range_check(&top, va, last) || leaf_level > top.top_level) {
+	while (FMT_RANGE_CHECK(&top, va, last) || leaf_level > top.top_level) {
 		ret = -ERANGE;
 		if (top.top_level == FMT_MAX_TOP_LEVEL ||
 		    FMT_ITEM_LG2(top.top_level + 1) >= top.max_vasz_lg2)
@@ -233,7 +232,7 @@ static int FMT(map)(struct pt_ctx *ctx, iova_t iova, pa_t paddr, u64 length, int
 	if (!FMT(next_chunk)(ctx, &map) ||
 	    !IS_ALIGNED(length, ctx->pgsize_bitmap & -ctx->pgsize_bitmap))
 		return -ENXIO;
-	ret = pt_range_check(ctx->pt, iova, map.last);
+	ret = FMT_RANGE_CHECK(ctx->pt, iova, map.last);
 	if (FMT_DYNAMIC_TOP && (ret || map.level > ctx->pt->top_level))
 		ret = FMT(increase_top)(ctx, iova, map.last, map.level);
 	if (ret)

@@ -14,7 +14,7 @@ static pa_t FMT(iova_to_phys)(struct pt_ctx *ctx, iova_t iova)
 {
 	pa_t table_pa = ctx->pt->top_pa;
 
-	if (pt_range_check(ctx->pt, iova, iova))
+	if (FMT_RANGE_CHECK(ctx->pt, iova, iova))
 		return 0;
 	for (unsigned level = ctx->pt->top_level;; level--) {
 		const u64 *table = pt_table(ctx, table_pa);
@@ -121,7 +121,7 @@ static int FMT(read_and_clear_dirty)(struct pt_ctx *ctx, iova_t iova, u64 length
 	ret = pt_range_last(iova, length, &last);
 	if (ret)
 		return ret;
-	ret = pt_range_check(ctx->pt, iova, last);
+	ret = FMT_RANGE_CHECK(ctx->pt, iova, last);
 	if (ret)
 		return ret;
 	FMT(dirty_level)(ctx, &walk, ctx->pt->top_pa, ctx->pt->top_level, iova, last);
@@ -135,7 +135,7 @@ static int FMT(set_dirty)(struct pt_ctx *ctx, iova_t iova)
 
 	if (!FMT_DIRTY_OPS)
 		return -EOPNOTSUPP;
-	if (pt_range_check(ctx->pt, iova, iova))
+	if (FMT_RANGE_CHECK(ctx->pt, iova, iova))
 		return -ERANGE;
 	for (unsigned level = ctx->pt->top_level;; level--) {
 		u64 *table = pt_table(ctx, table_pa), *entry;

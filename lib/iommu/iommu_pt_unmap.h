@@ -73,7 +73,7 @@ static u64 FMT(unmap)(struct pt_ctx *ctx, iova_t iova, u64 length)
 	iova_t last;
 	u64 unmapped = 0;
 
-	if (pt_range_last(iova, length, &last) || pt_range_check(ctx->pt, iova, last))
+	if (pt_range_last(iova, length, &last) || FMT_RANGE_CHECK(ctx->pt, iova, last))
 		return 0;
 	FMT(unmap_level)(ctx, ctx->pt->top_pa, ctx->pt->top_level, iova, last, &unmapped);
 	if (unmapped)
