@@ -15,7 +15,7 @@
 /* What one item of a table at @level translates. */
 #define FMT_ITEM_LG2(level) (FMT_GRANULE_LG2 + PT_LEVEL_BITS * (level))
 #define FMT_INDEX(va, level) ((unsigned)((va) >> FMT_ITEM_LG2(level)) & (PT_ENTRIES - 1))
-/* pt_range_check() of what the tables translate now; with a top that grows, that may become more. */
+/* pt_range_check() of what the tables translate now, which a growing top makes more. */
 #define FMT_RANGE_CHECK(pt, va, last) \
 	pt_range_check(pt, va, last, FMT_DYNAMIC_TOP && (pt)->top_level < FMT_MAX_TOP_LEVEL ? \
 				     FMT_ITEM_LG2((pt)->top_level + 1u) : 64)
