@@ -245,6 +245,50 @@ static void test_close_and_reset_stop_the_engine(void **state)
 	munmap(buffer, 0x1000);
 }
 
+static int pasid_ioctl(struct fixture *f, int vfio, unsigned long cmd, uint32_t argsz, uint32_t pt,
+		       uint32_t pasid)
+{
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = argsz, .flags = 1, .pt_id = pt,
+							.pasid = pasid };
+	struct vfio_device_detach_iommufd_pt detach = { .argsz = argsz, .flags = 1,
+							.pasid = pasid };
+
+	return ifs_ioctl(f->process, vfio, cmd, cmd == VFIO_DEVICE_ATTACH_IOMMUFD_PT ?
+			 (void *)&attach : (void *)&detach);
+}
+
+/* A VMM that asks for PASIDs where there are none would be told that it has them. */
+static void test_pasid_attach_without_pasids_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	int vfio = t_open_vfio(f, 0), fd = t_open(f);
+	int64_t dev = t_bind(f, vfio, fd), ioas = t_ioas_alloc(f, fd);
+	int64_t hwpt = t_hwpt_alloc(f, fd, 0, dev, ioas);
+
+#define ATTACH(argsz, pt, pasid) \
+	pasid_ioctl(f, vfio, VFIO_DEVICE_ATTACH_IOMMUFD_PT, argsz, pt, pasid)
+#define DETACH(argsz, pasid) pasid_ioctl(f, vfio, VFIO_DEVICE_DETACH_IOMMUFD_PT, argsz, 0, pasid)
+	assert_int_equal(ATTACH(12, hwpt, 1), -22);
+	assert_int_equal(DETACH(8, 1), -22);
+	assert_int_equal(ATTACH(16, 99, 1), -2);
+	assert_int_equal(ATTACH(16, dev, 1), -22);
+	assert_int_equal(ATTACH(16, hwpt, 1), -22);
+	assert_int_equal(ATTACH(16, ioas, 1), -22);
+	assert_int_equal(ATTACH(16, hwpt, 0x80000000u), -28);
+	assert_int_equal(DETACH(12, 1), 0);
+	/* PASID 0 is the device's own DMA, by another name that only PASID calls know. */
+	assert_int_equal(ATTACH(16, hwpt, 0), 0);
+	assert_int_equal(t_attach(f, vfio, hwpt), -16);
+	assert_int_equal(t_detach(f, vfio), 0);
+	assert_int_equal(t_destroy(f, fd, hwpt), -16);
+	assert_int_equal(DETACH(12, 0), 0);
+	assert_int_equal(t_destroy(f, fd, hwpt), 0);
+	/* What is attached when the file goes is detached. */
+	assert_int_equal(ATTACH(16, ioas, 0), 0);
+	assert_int_equal(ifs_close(f->process, vfio), 0);
+	assert_int_equal(t_destroy(f, fd, ioas), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +301,7 @@ int main(void)
 		T(test_replace_matrix),
 		T(test_two_contexts),
 		T(test_close_and_reset_stop_the_engine),
+		T(test_pasid_attach_without_pasids_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
