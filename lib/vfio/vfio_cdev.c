@@ -207,8 +207,11 @@ static long vfio_ioctl_attach(struct vfio_device_file *df, uva_t arg)
 		     vfio_attach_ioas(vdev, &attach.pt_id);
 	if (!rc && copy_to_user(arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
 				&attach.pt_id, sizeof(attach.pt_id))) {
-		/* Of the requester id, even if it was a PASID that was attached: as in 7.3. */
-		vfio_detach_ioas(vdev);
+		/* 7.3 detaches the requester id, even if it was a PASID that was attached. */
+		if (pasid && current->kernel->fix_bugs)
+			vfio_pasid_detach_ioas(vdev, attach.pasid);
+		else
+			vfio_detach_ioas(vdev);
 		rc = -EFAULT;
 	}
 	mutex_unlock(&vdev->dev_set_lock);

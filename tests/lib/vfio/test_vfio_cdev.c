@@ -289,6 +289,47 @@ static void test_pasid_attach_without_pasids_is_refused(void **state)
 	assert_int_equal(t_destroy(f, fd, ioas), 0);
 }
 
+/* PASID 0, so that a device without PASIDs will do; the answer cannot be written. */
+static void attach_unanswered(struct fixture *f, int *fd, int64_t *hwpt)
+{
+	struct vfio_device_attach_iommufd_pt *attach = (void *)t_buffer(0x1000);
+	int vfio = t_open_vfio(f, 0);
+	int64_t dev;
+
+	*fd = t_open(f);
+	dev = t_bind(f, vfio, *fd);
+	*hwpt = t_hwpt_alloc(f, *fd, 0, dev, t_ioas_alloc(f, *fd));
+	*attach = (struct vfio_device_attach_iommufd_pt){ .argsz = 16, .flags = 1, .pt_id = *hwpt };
+	assert_int_equal(mprotect(attach, 0x1000, PROT_READ), 0);
+	assert_int_equal(ifs_ioctl(f->process, vfio, VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach), -14);
+	munmap(attach, 0x1000);
+}
+
+/* A kernel that claims to be exactly 7.3 would undo what 7.3 leaves attached. */
+static void test_pasid_attach_unanswered_stays_as_in_linux(void **state)
+{
+	struct fixture *f = *state;
+	int64_t hwpt;
+	int fd;
+
+	attach_unanswered(f, &fd, &hwpt);
+	assert_int_equal(t_destroy(f, fd, hwpt), -16);
+}
+
+/* A failed attach would leave the device attached, and nobody knows. */
+static void test_pasid_attach_unanswered_is_undone_if_bugs_are_fixed(void **state)
+{
+	struct fixture *f = *state;
+	int64_t hwpt;
+	int fd;
+
+	assert_int_equal(ifs_kernel_shutdown(f->kernel), 0);
+	f->kernel_config.exact = IFS_OFF;
+	fixture_boot(f);
+	attach_unanswered(f, &fd, &hwpt);
+	assert_int_equal(t_destroy(f, fd, hwpt), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +343,8 @@ int main(void)
 		T(test_two_contexts),
 		T(test_close_and_reset_stop_the_engine),
 		T(test_pasid_attach_without_pasids_is_refused),
+		T(test_pasid_attach_unanswered_stays_as_in_linux),
+		T(test_pasid_attach_unanswered_is_undone_if_bugs_are_fixed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
