@@ -280,6 +280,23 @@ static void test_pasid_attach_replace_detach_errors(void **state)
 	mock_dev_destroy(plain);
 }
 
+/* A domain would stay attached to a device that is gone. */
+static void test_mock_dev_destroy_detaches_pasids(void **state)
+{
+	struct iommu_fixture *fix = *state;
+	struct mock_dev *mdev = mock_new(MOCK_FLAGS_DEVICE_PASID);
+	struct iommu_domain *domain = alloc(mdev, 0);
+	struct iommu_attach_handle handle[2];
+
+	assert_int_equal(ifs_iommu_attach_device_pasid(domain, &mdev->dev, 1, &handle[0]), 0);
+	assert_int_equal(ifs_iommu_attach_device_pasid(domain, &mdev->dev, 1024, &handle[1]), 0);
+	assert_int_equal(domain->nr_attached, 2);
+	mock_dev_destroy(mdev);
+	assert_int_equal(domain->nr_attached, 0);
+	assert_null(iommu_core_check(fix->kernel->iommu));
+	ifs_iommu_domain_free(domain);
+}
+
 /* The group's own attachment, as iommufd makes it. */
 static void test_group_handle_follows_the_domain(void **state)
 {
@@ -452,6 +469,7 @@ int main(void)
 		T(test_nested_invalidate_stops_at_the_first_error),
 		T(test_copy_full_user_array_takes_other_lengths),
 		T(test_pasid_attach_replace_detach_errors),
+		T(test_mock_dev_destroy_detaches_pasids),
 		T(test_group_handle_follows_the_domain),
 		T(test_fault_goes_to_the_domain_of_its_pasid),
 		T(test_fault_nobody_keeps_is_answered),
