@@ -38,6 +38,7 @@ struct ifs_kernel_config {
 	/* As ifs_kernel_fail_nth(), armed before the first allocation of the boot itself. */
 	uint64_t fail_nth;
 	bool fail_forever;
+	uint8_t iommufd_test;           /* CONFIG_IOMMUFD_TEST: IOMMU_TEST_CMD, default off */
 };
 
 /*

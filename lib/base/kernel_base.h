@@ -38,6 +38,7 @@ struct kernel_base {
 	struct phys_mem *mem;
 	u64 nr_reports;         /* raised by this kernel, whether or not a machine keeps them */
 	u32 last_rule;
+	bool iommufd_test;      /* CONFIG_IOMMUFD_TEST */
 	bool fix_bugs;          /* known bugs of Linux 7.3 are not reproduced (config.exact off) */
 	bool panicked;          /* every later system call fails with -EIO */
 	const struct sched_ops *sched;  /* the explorer, or NULL: run to completion */

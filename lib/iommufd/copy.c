@@ -7,7 +7,7 @@
  * Whether the copy may be writable is up to the pages object, that is, to the MAP that made it; the
  * permissions of the source area do not matter.
  */
-#include "lib/iommufd/io_pagetable.h"
+#include "lib/iommufd/selftest.h"
 
 /* One element of the list for each piece of [iova, last]. */
 static int collect_pieces(struct io_pagetable *iopt, iova_t iova, iova_t last,
@@ -95,10 +95,15 @@ static int map_pieces(struct iommufd_ucmd *ucmd, struct list_head *list)
 int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	u64 src_iova = cmd->src_iova;
 	struct iommufd_ioas *ioas;
+	u32 flags = cmd->flags;
 	LIST_HEAD(list);
 	int rc;
 
+	iommufd_test_syz_conv_iova_id(ucmd, cmd->src_ioas_id, &src_iova, &flags);
+	cmd->flags = flags;
+	cmd->src_iova = src_iova;
 	rc = check_copy(cmd);
 	if (rc)
 		return rc;

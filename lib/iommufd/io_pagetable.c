@@ -42,6 +42,9 @@ void iopt_destroy_table(struct io_pagetable *iopt)
 	if (!iopt->areas)
 		return;
 	iopt_free_allowed(&iopt->allowed);
+	/* The selftest's, which nobody else takes back. */
+	if (current->kernel->iommufd_test)
+		iopt_remove_reserved_iova(iopt, NULL);
 	WARN_ON(!list_empty(&iopt->reserved));
 	WARN_ON(!xa_empty(&iopt->domains));
 	WARN_ON(!xa_empty(&iopt->access_list));

@@ -173,6 +173,8 @@ void iopt_area_unmap_domain(struct iopt_area *area, struct iopt_pages *pages,
 			    struct iommu_domain *domain);
 /* Its table entries alone. */
 void iopt_area_clear_tables(struct iopt_area *area, struct iommu_domain *domain);
+/* No device is meant to reach its pages any more. */
+void iopt_area_revoke_grants(struct iopt_area *area);
 /* The area left its last domain: pages are given back. */
 void iopt_area_unstore(struct iopt_area *area, struct iopt_pages *pages);
 

@@ -20,6 +20,7 @@
 #include "lib/fs/file.h"
 #include "lib/iommufd/access.h"
 #include "lib/iommufd/mmap.h"
+#include "lib/iommufd/selftest.h"
 
 #define UCMD_BUFFER_BYTES 256u
 
@@ -71,6 +72,14 @@ static const struct iommufd_ioctl_op iommufd_ioctl_ops[] = {
 		 out_viommu_id),
 };
 
+/* CONFIG_IOMMUFD_TEST: far behind the others, and the table reaches to it. */
+static const struct iommufd_ioctl_op iommufd_test_op = {
+	.size = sizeof(struct iommu_test_cmd),
+	.min_size = offsetof(struct iommu_test_cmd, last) + sizeof(u32),
+	.cmd = IOMMU_TEST_CMD,
+	.execute = iommufd_test,
+};
+
 int ifs_iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t cmd_len)
 {
 	if (copy_to_user(ucmd->ubuffer, ucmd->cmd, min((size_t)ucmd->user_size, cmd_len)))
@@ -88,6 +97,11 @@ static bool iommufd_find_op(const struct ifs_design *design, u32 nr, struct iomm
 	unsigned i;
 
 	*op = (struct iommufd_ioctl_op){ 0 };
+	if (current->kernel->iommufd_test) {
+		end = _IOC_NR(IOMMU_TEST_CMD) + 1;
+		if (nr == end - 1)
+			*op = iommufd_test_op;
+	}
 	for (i = 0; design && i < design->nr_ioctls; i++) {
 		const struct ifs_design_ioctl *row = &design->ioctls[i];
 
@@ -104,7 +118,7 @@ static bool iommufd_find_op(const struct ifs_design *design, u32 nr, struct iomm
 	}
 	if (nr < IOMMUFD_CMD_BASE || nr >= end)
 		return false;
-	if (nr - IOMMUFD_CMD_BASE < ARRAY_SIZE(iommufd_ioctl_ops))
+	if (!op->execute && nr - IOMMUFD_CMD_BASE < ARRAY_SIZE(iommufd_ioctl_ops))
 		*op = iommufd_ioctl_ops[nr - IOMMUFD_CMD_BASE];
 	return true;
 }

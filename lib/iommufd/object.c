@@ -23,6 +23,7 @@
 
 #include "lib/iommufd/access.h"
 #include "lib/iommufd/eventq.h"
+#include "lib/iommufd/selftest.h"
 
 struct iommufd_object_ops {
 	size_t file_offset;             /* of a struct file *; 0: none */
@@ -49,6 +50,10 @@ static const struct iommufd_object_ops iommufd_object_ops[] = {
 		.abort = iommufd_hwpt_paging_abort,
 	},
 	[IOMMUFD_OBJ_IOAS] = { .destroy = iommufd_ioas_destroy },
+	[IOMMUFD_OBJ_SELFTEST] = {
+		.destroy = iommufd_selftest_destroy,
+		.abort = iommufd_selftest_abort,
+	},
 	[IOMMUFD_OBJ_VDEVICE] = {
 		.destroy = iommufd_vdevice_destroy,
 		.abort = iommufd_vdevice_abort,

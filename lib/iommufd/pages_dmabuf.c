@@ -13,7 +13,6 @@
 #include "lib/iommufd/io_pagetable.h"
 
 #include "lib/fs/dma_buf.h"
-#include "sim/dma_check.h"
 
 /* An area of the object that @domain maps. */
 struct dmabuf_track {
@@ -33,8 +32,7 @@ static void revoke_notify(struct dma_buf_attachment *attach)
 			struct iopt_area *area = track->area;
 
 			iopt_area_clear_tables(area, track->domain);
-			dma_check_revoke(current->kernel->machine, area->iopt->dma_space,
-					 area->first, iopt_area_length(area));
+			iopt_area_revoke_grants(area);
 		}
 		pages->dmabuf_revoked = true;
 	}

@@ -105,22 +105,37 @@ static int area_map_domain(struct iopt_area *area, struct iopt_pages *pages,
 	return rc;
 }
 
+/*
+ * Devices only translate whole pages, so the checker knows nothing smaller. An area that is no such
+ * thing cannot share an IOVA space with a device's domain.
+ */
+static bool area_is_of_pages(const struct iopt_area *area)
+{
+	return IS_ALIGNED(area->first | iopt_area_length(area) | area->page_offset, PAGE_SIZE);
+}
+
 static int area_store(struct iopt_area *area, struct iopt_pages *pages)
 {
 	struct fill fill = { .area = area };
 	int rc = iopt_pages_hold(pages, area->pages_index, iopt_area_last_index(area));
 
-	if (rc || pages->dmabuf_revoked)
+	if (rc || pages->dmabuf_revoked || !area_is_of_pages(area))
 		return rc;
 	return iopt_pages_for_each_run(pages, area->pages_index, iopt_area_last_index(area),
 				       fill_run, &fill);
 }
 
+void iopt_area_revoke_grants(struct iopt_area *area)
+{
+	if (area_is_of_pages(area))
+		dma_check_revoke(current->kernel->machine, area->iopt->dma_space, area->first,
+				 iopt_area_length(area));
+}
+
 void iopt_area_unstore(struct iopt_area *area, struct iopt_pages *pages)
 {
 	area->storage_domain = NULL;
-	dma_check_revoke(current->kernel->machine, area->iopt->dma_space, area->first,
-			 iopt_area_length(area));
+	iopt_area_revoke_grants(area);
 	iopt_pages_unhold(pages, area->pages_index, iopt_area_last_index(area));
 }
 

@@ -135,7 +135,8 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 	if (switch_check("kho", config.kho, error) ||
 	    switch_check("liveupdate", config.liveupdate, error) ||
 	    switch_check("register_at_open", config.register_at_open, error) ||
-	    switch_check("exact", config.exact, error))
+	    switch_check("exact", config.exact, error) ||
+	    switch_check("iommufd_test", config.iommufd_test, error))
 		return -EINVAL;
 	err = design_find(kernel, &config, error);
 	if (err)
@@ -165,6 +166,7 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 		.folio_order = config.memfd_folio_order,
 		.sysctl_noexec = config.memfd_noexec,
 	};
+	kernel->base.iommufd_test = switch_on(config.iommufd_test, false);
 	kernel->base.fix_bugs = !switch_on(config.exact, true);
 	kernel->base.memfd_config = &kernel->memfd_config;
 	kernel->base.fail = (struct fail_point){
