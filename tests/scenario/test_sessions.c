@@ -142,6 +142,22 @@ static void test_session_unclaimed_dma_goes_on(void **state)
 	ifs_device_stream_stop(f->devices[0]);
 }
 
+/* The modules that a session holds until it is claimed would pass for leaked ones. */
+static void test_session_listed_and_unclaimed_is_no_leak(void **state)
+{
+	struct fixture *f = *state;
+	struct vmm agent = { .f = f, .process = f->process };
+	struct one a;
+
+	agent.liveupdate = vmm_open(&agent, "/dev/liveupdate");
+	one_start(&a, f, 0, "a", agent.liveupdate);
+	one_preserve(&a);
+	fixture_kexec(f);
+	agent.process = f->process;
+	agent.liveupdate = vmm_open(&agent, "/dev/liveupdate");
+	assert_int_equal(vmm_try_retrieve_session(&agent, "b"), -ENOENT);
+}
+
 /* A name used for a session of this kernel would clash with one that came from the last. */
 static void test_session_same_name_old_and_new(void **state)
 {
@@ -167,6 +183,7 @@ int main(void)
 		T(test_two_sessions_both_taken_over),
 		T(test_two_sessions_one_closed_other_survives),
 		T(test_session_unclaimed_dma_goes_on),
+		T(test_session_listed_and_unclaimed_is_no_leak),
 		T(test_session_same_name_old_and_new),
 	};
 
