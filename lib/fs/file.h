@@ -27,6 +27,9 @@ int fs_register(struct file_system *fs, const char *path, int (*open)(struct fil
 void fs_unregister(struct file_system *fs, const char *path);
 /* open(2) of a registered path: -ENOENT else. */
 int fs_open(struct file_system *fs, const char *path, unsigned flags, struct file **out);
+/* /dev/null, the file that can do nothing. */
+int dev_null_register(struct file_system *fs);
+void dev_null_unregister(struct file_system *fs);
 u64 fs_nr_files(const struct file_system *fs);         /* open descriptions, for leak checks */
 /* Every open description in the order in which they were made: @after NULL starts, NULL ends. */
 struct file *fs_next_file(const struct file_system *fs, const struct file *after);
