@@ -46,6 +46,7 @@ int files_get_unused_fd(struct files *files, unsigned flags);  /* lowest free, -
 void files_put_unused_fd(struct files *files, int fd);
 void files_install(struct files *files, int fd, struct file *file);    /* takes the reference */
 struct file *files_get(struct files *files, int fd);   /* fget(): a new reference, or NULL */
+int files_next(const struct files *files, int fd);     /* lowest open number from @fd on, or -1 */
 int files_close(struct files *files, int fd);          /* -EBADF */
 int files_dup(struct files *files, int fd, int min_fd, unsigned flags);
 int files_get_flags(struct files *files, int fd);      /* FD_CLOEXEC, or -EBADF */
