@@ -72,8 +72,9 @@ static inline void *ram_ptr(struct phys_mem *mem, pa_t pa, u64 length)
 }
 
 /*
- * A table entry; NULL if outside RAM. @pa is a multiple of 8. Writing to one does not make untouched
- * RAM touched: hardware sets bits in entries that are present, and of those there are none then.
+ * A table entry; NULL if outside RAM. @pa is a multiple of 8. Writing to one does not make
+ * untouched RAM touched: hardware sets bits in entries that are present, and of those there are
+ * none then.
  */
 static inline u64 *ram_entry(const struct phys_mem *mem, pa_t pa)
 {

@@ -9,8 +9,8 @@
  *
  * A user address is a host pointer of the calling program. By default the kernel reads and writes
  * through the host kernel, so that a bad pointer is -EFAULT, as it should be, and not a crash; with
- * @trust_pointers it copies directly and pins without looking (faster, for benches and fuzzers whose
- * pointers are good).
+ * @trust_pointers it copies directly and pins without looking (faster, for benches and fuzzers
+ * whose pointers are good).
  *
  * Unlike Linux: of memory that the program mapped by itself (malloc, mmap), only the state at the
  * time of a pin counts; memory mapped with ifs_mmap() is tracked.

@@ -114,7 +114,7 @@ static const struct ifs_design count_design = {
 /* 5. The rehearsal is an ordinary program. */
 int main(void)
 {
-	struct ifs_kernel_config config = { .size = sizeof(config), .custom_design = &count_design };
+	struct ifs_kernel_config config = { sizeof(config), .custom_design = &count_design };
 	struct ifs_machine *machine = ifs_machine_new(NULL, NULL);
 	struct ifs_kernel *kernel = ifs_kernel_boot(machine, &config, NULL);
 	struct ifs_process *vmm = ifs_process_new(kernel, NULL);

@@ -158,8 +158,8 @@ static void bench_lock(struct bench *b)
 		nested = ns < nested ? ns : nested;
 	}
 	task_leave(&task);
-	printf("mutex lock and unlock %6.1f ns, under another mutex %6.1f ns: %.2f of a host call\n",
-	       one, nested, one / host_ns);
+	printf("mutex lock and unlock %6.1f ns, under another mutex %6.1f ns: "
+	       "%.2f of a host call\n", one, nested, one / host_ns);
 }
 
 static void bench_maps(const char *name, uint64_t areas, int domain, int trust)
