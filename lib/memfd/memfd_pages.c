@@ -203,6 +203,7 @@ int memfd_fill(struct memfd *memfd, u64 index, u64 nr_pages, struct pfn_runs *ad
 		err = hole_fill(memfd, first, fill_end, added);
 		if (err) {
 			memfd_unfill(memfd, added);
+			pfn_runs_deinit(&memfd->kernel->heap, added);
 			return err;
 		}
 	}

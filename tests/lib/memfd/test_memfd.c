@@ -330,6 +330,26 @@ static void test_allocation_failures_change_nothing(void **state)
 	fput(file);
 }
 
+static void test_write_allocation_failures_leave_no_block(void **state)
+{
+	/* Each write that ran out of memory would cost the kernel heap for ever. */
+	struct base_fixture *fix = *state;
+	u64 before = fix->kernel->heap.nr_blocks;
+	struct file *file = create(fix, 0, 0);
+	bool fired = true;
+	long n = 0;
+
+	for (u64 nth = 1; fired; nth++) {
+		base_fixture_fail_nth(fix, nth, false);
+		n = pwrite_str(file, "abcd", 4094);
+		fired = fix->kernel->fail.fired;
+		base_fixture_fail_nth(fix, 0, false);
+		assert_int_equal(n, fired ? -ENOMEM : 4);
+	}
+	fput(file);
+	assert_int_equal(fix->kernel->heap.nr_blocks, before);
+}
+
 static void test_fallocate_beyond_memory_is_enomem_and_gives_all_back(void **state)
 {
 	/* A guest larger than the machine would take all memory with it. */
@@ -358,6 +378,7 @@ int main(void)
 		FIX_TEST(test_write_across_size_may_stop_at_2m_boundary_only),
 		FIX_TEST(test_frozen_keeps_size_and_pages),
 		FIX_TEST(test_allocation_failures_change_nothing),
+		FIX_TEST(test_write_allocation_failures_leave_no_block),
 		FIX_TEST(test_fallocate_beyond_memory_is_enomem_and_gives_all_back),
 	};
 
