@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * A handed-over machine with the fuzzer's patches in what crosses: the next kernel must refuse it,
- * confine the damage or not care. An input is a list of patches: which page, which word, xor with
+ * confine the damage or not care. An input is a list of patches: which page, word, xor with what.
  * what.
  */
 #include "tests/fuzz/fuzz.h"
