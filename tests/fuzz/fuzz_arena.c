@@ -2,7 +2,6 @@
 /*
  * A handed-over machine with the fuzzer's patches in what crosses: the next kernel must refuse it,
  * confine the damage or not care. An input is a list of patches: which page, word, xor with what.
- * what.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -82,6 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fprintf(stderr, "%s\n", broken);
 			abort();
 		}
+		/* Damage may cost memory for good, but must not crash the teardown either. */
+		ifs_kernel_shutdown(s.kernel);
+		s.kernel = NULL;
 	} else if (!s.error.text[0]) {
 		abort();
 	}
