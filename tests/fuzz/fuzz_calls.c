@@ -66,6 +66,25 @@ static int fd_of(struct fuzz_world *w, char kind)
 	return nr_found ? found[pick % nr_found] : pick % MAX_FD;
 }
 
+/*
+ * A file to map: not one that may hold the iommufd it is mapped into. Such a ring nobody ever
+ * frees, in Linux neither, and at the end it would pass for a leak of ours.
+ */
+static int fd_to_map(struct fuzz_world *w)
+{
+	int fd = fd_of(w, 'M');
+	struct ifs_stat stat;
+
+	for (const char *kind = "IVS"; *kind; kind++) {
+		const char *name = name_of_kind(*kind);
+
+		if (ifs_fstat(w->process, fd, &stat) == 0 &&
+		    !strncmp(stat.name, name, strlen(name)))
+			return -1;
+	}
+	return fd;
+}
+
 static uint64_t token(struct fuzz_world *w)
 {
 	static const uint64_t tokens[] = {
@@ -155,7 +174,8 @@ static unsigned put_field(struct fuzz_world *w, char kind, unsigned char *to)
 	case 'n': value = fuzz_number(&w->in); break;
 	case 't': value = token(w); break;
 	case 'p': value = pointer(w); break;
-	case 'M': case 'I': value = (uint32_t)fd_of(w, kind); break;
+	case 'M': value = (uint32_t)fd_to_map(w); break;
+	case 'I': value = (uint32_t)fd_of(w, kind); break;
 	case 'F':
 		pick = fuzz_u8(&w->in);
 		value = (uint32_t)fd_of(w, "MIVS"[pick % 4]);

@@ -106,7 +106,7 @@ static void start(struct fuzz_world *w)
 /* What no program may bring about, whatever it asks for. */
 static void check_reports(struct fuzz_world *w)
 {
-	/* A retrieved file that cannot be entered into the map of preserved files; Linux warns too. */
+	/* A retrieved file that cannot enter the map of preserved files; Linux warns too. */
 	static const char known[] = "preserved_files";
 	struct ifs_report report;
 
