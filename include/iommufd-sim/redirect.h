@@ -19,7 +19,9 @@
  * the same in the program and in the simulated kernel, which sees them in ioctl arguments too. For
  * that, each simulated descriptor holds its number in the host's table with a placeholder, and each
  * number that the host has in use is held in the simulated table by a file that can do nothing
- * (/dev/null). Both are brought in line just before a simulated descriptor is made.
+ * (/dev/null). Both are brought in line just before a simulated descriptor is made or handed to an
+ * ioctl; numbers of the host above the lowest free one stay unknown to the simulated kernel
+ * (EBADF).
  *
  * The state is the program's: one object, shared by all translation units of the program (or of
  * one shared object) that were compiled with this header. Calls may come from several threads; they
@@ -270,13 +272,23 @@ IFS_REDIRECT_FN int ifs_redirect_copy_above(int fd, unsigned long min_fd, int cl
 	return to < 0 ? -errno : ifs_redirect_copy(fd, to, cloexec);
 }
 
-/* The commands that give out descriptors. */
-IFS_REDIRECT_FN int ifs_redirect_makes_fd(unsigned long cmd)
+/* The commands that give out descriptors or are given some. */
+IFS_REDIRECT_FN int ifs_redirect_deals_in_fds(unsigned long cmd)
 {
 	if (_IOC_TYPE(cmd) == 0xba)
-		return 1;               /* sessions, and what is retrieved from them */
-	return _IOC_TYPE(cmd) == ';' &&
-	       (_IOC_NR(cmd) == 0x8e || _IOC_NR(cmd) == 0x93 || _IOC_NR(cmd) == 0xa0);
+		return 1;               /* sessions, and what is preserved in them */
+	if (_IOC_TYPE(cmd) != ';')
+		return 0;
+	switch (_IOC_NR(cmd)) {
+	case 0x76:                      /* VFIO_DEVICE_BIND_IOMMUFD */
+	case 0x8e:                      /* IOMMU_FAULT_QUEUE_ALLOC */
+	case 0x8f:                      /* IOMMU_IOAS_MAP_FILE */
+	case 0x93:                      /* IOMMU_VEVENTQ_ALLOC */
+	case 0xa0:                      /* IOMMU_TEST_CMD */
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 /*

@@ -179,7 +179,7 @@ IFS_REDIRECT_FN int ifs_redirect_ioctl(int fd, unsigned long cmd, ...)
 	if (!ifs_redirect_is(fd))
 		return ioctl(fd, cmd, arg);
 	ifs_redirect_lock();
-	if (ifs_redirect_makes_fd(cmd))
+	if (ifs_redirect_deals_in_fds(cmd))
 		new_fd = ifs_redirect_reserve();
 	ret = ifs_ioctl(ifs_redirect.process, fd, cmd, arg);
 	if (new_fd >= 0)
