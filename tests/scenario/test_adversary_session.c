@@ -217,6 +217,107 @@ static void test_empty_session_crosses_and_finishes(void **state)
 	host_end(&host);
 }
 
+/*
+ * A marked HWPT that no device runs on, or one whose device stays behind, would keep its tables for
+ * ever when nobody restores it.
+ */
+static void unattached_hwpt(bool attach, bool restore)
+{
+	struct host host;
+	struct guest guest = start(&host, 2);
+	struct vmm *vmm = &guest.vmm;
+	uint32_t idle = vmm_hwpt(vmm, vmm->iommufd, guest.dev_id[0], vmm->ioas);
+
+	assert_int_equal(vmm_try_mark(vmm, idle, 0), 0);
+	if (attach)
+		assert_int_equal(vmm_try_attach(vmm, guest.vfio[1], idle), 0);
+	guest_run(&guest, GUEST_MARK, GUEST_KEEP_DEVICES);
+	assert_int_equal(vmm_try_preserve(vmm, vmm->session, guest.vfio[0], VMM_TOKEN_DEVICE), 0);
+	if (!attach)
+		assert_int_equal(vmm_try_preserve(vmm, vmm->session, guest.vfio[1],
+						  VMM_TOKEN_DEVICE + 1), 0);
+	else
+		guest.count = 1;
+	ifs_device_stream_stop(host.devices[1]);
+	host_kexec(&host);
+	guest_process(&guest);
+	guest_run(&guest, GUEST_GET_SESSION, GUEST_RESTORE);
+	if (restore)
+		assert_int_equal(vmm_try_restore(vmm, 0, &idle), 0);
+	if (attach)
+		assert_int_equal(ifs_device_dma_write(host.devices[1], 0, "x", 1, NULL),
+				 IFS_DMA_FAULT);
+	guest_run(&guest, GUEST_RESTORE, GUEST_END);
+	if (restore)
+		assert_int_equal(vmm_try_destroy(vmm, vmm->iommufd, idle), 0);
+	ifs_machine_run(host.machine, 8);
+	host_end(&host);
+}
+
+static void test_unattached_hwpt_is_given_back(void **state)
+{
+	for (unsigned i = 0; i < 4; i++)
+		unattached_hwpt(i & 1, i & 2);
+}
+
+/* A name as long as it may be would be cut on one side, and its owner not be found. */
+static void test_longest_session_name_comes_back(void **state)
+{
+	char name[64], twin[64];
+	struct host host;
+	struct guest a, b;
+
+	memset(name, 'n', 63);
+	name[63] = 0;
+	memcpy(twin, name, 64);
+	twin[62] = 'm';
+	host_start(&host, &(struct host_config){ .nr_devices = 2 });
+	a = guest_new(&host, name, 0, 1);
+	b = guest_new(&host, twin, 1, 1);
+	guest_run(&a, GUEST_OPEN, GUEST_OLD_END);
+	guest_run(&b, GUEST_OPEN, GUEST_OLD_END);
+	host_kexec(&host);
+	guest_process(&b);
+	guest_run(&b, GUEST_GET_SESSION, GUEST_END);
+	guest_die(&b);
+	guest_assert_alive(&a);
+	guest_process(&a);
+	guest_run(&a, GUEST_GET_SESSION, GUEST_END);
+	guest_assert_alive(&a);
+	host_end(&host);
+}
+
+/* A kexec that comes while a session is half taken over would lose the guest for good. */
+static void test_kexec_in_the_midst_of_a_restore(void **state)
+{
+	for (enum guest_step step = GUEST_GET_MEMFD; step < GUEST_CLOSE; step++) {
+		struct host host;
+		struct guest guest = start(&host, 1);
+		int rc;
+
+		guest_run(&guest, GUEST_MARK, GUEST_OLD_END);
+		host_kexec(&host);
+		guest_process(&guest);
+		guest_run(&guest, GUEST_GET_SESSION, step);
+		rc = ifs_kernel_kexec(host.kernel);
+		if (rc) {
+			/* Refused: nothing has happened, and what was begun can be ended. */
+			guest_assert_alive(&guest);
+			guest_run(&guest, step, GUEST_END);
+			guest_assert_alive(&guest);
+		} else {
+			ifs_machine_run(host.machine, 16);
+			host_boot(&host);
+			guest_assert_cut_off(&guest);
+			ifs_device_stream_stop(host.devices[0]);
+			guest = guest_new(&host, "vmm", 0, 1);
+			guest_run(&guest, GUEST_OPEN, GUEST_MARK);
+			guest_assert_alive(&guest);
+		}
+		host_end(&host);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +328,9 @@ int main(void)
 		cmocka_unit_test(test_only_the_session_is_open_at_kexec_works),
 		cmocka_unit_test(test_bus_added_after_preserve_then_session_closed),
 		cmocka_unit_test(test_empty_session_crosses_and_finishes),
+		cmocka_unit_test(test_unattached_hwpt_is_given_back),
+		cmocka_unit_test(test_longest_session_name_comes_back),
+		cmocka_unit_test(test_kexec_in_the_midst_of_a_restore),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
