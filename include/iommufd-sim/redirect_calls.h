@@ -2,7 +2,9 @@
 /*
  * The second half of redirect.h, not for inclusion by itself: one function for each system call
  * that is redirected, with the C library's prototype, and at the end the macros that put them in
- * place. Until then the C library's names mean the C library.
+ * place. Until then the C library's names mean the C library. The macros have no arguments: pointers
+ * to these functions are redirected too, and a member of the program's structures that has such a
+ * name is renamed wherever it is mentioned.
  */
 #ifndef IOMMUFD_SIM_REDIRECT_CALLS_H
 #define IOMMUFD_SIM_REDIRECT_CALLS_H
@@ -329,9 +331,9 @@ IFS_REDIRECT_FN int ifs_redirect_mprotect(void *addr, size_t length, int prot)
 #define ioctl ifs_redirect_ioctl
 #define fcntl ifs_redirect_fcntl
 #define fcntl64 ifs_redirect_fcntl
-/* With arguments: struct stat and struct poll* of the program keep their names. */
-#define fstat(fd, out) ifs_redirect_fstat(fd, out)
-#define poll(fds, nr, timeout) ifs_redirect_poll(fds, nr, timeout)
+#define fstat ifs_redirect_fstat
+#define fstat64 ifs_redirect_fstat
+#define poll ifs_redirect_poll
 #define mmap ifs_redirect_mmap
 #define mmap64 ifs_redirect_mmap
 #define munmap ifs_redirect_munmap
