@@ -169,8 +169,8 @@ static unsigned put_field(struct fuzz_world *w, char kind, unsigned char *to)
 	uint8_t pick;
 
 	switch (kind) {
-	case 'i': value = fuzz_u8(&w->in) % 20; break;
-	case 'g': value = fuzz_u8(&w->in) % 16; break;
+	case 'i': value = fuzz_u8(&w->in) % 10; break;
+	case 'g': value = fuzz_u8(&w->in) % 8; break;
 	case 'n': value = fuzz_number(&w->in); break;
 	case 't': value = token(w); break;
 	case 'p': value = pointer(w); break;
@@ -214,7 +214,7 @@ static int do_file(struct fuzz_world *w)
 
 	switch (what % 16) {
 	case 0: return ifs_ftruncate(w->process, fd, at);
-	case 1: return ifs_fallocate(w->process, fd, count % 64, at, (off_t)fuzz_number(&w->in));
+	case 1: return ifs_fallocate(w->process, fd, count % 5, at, (off_t)fuzz_number(&w->in));
 	case 2: return ifs_fcntl(w->process, fd, F_ADD_SEALS, count % 64);
 	case 3: return (int)ifs_pwrite(w->process, fd, buffer, count, at);
 	case 4: return (int)ifs_pread(w->process, fd, buffer, count, at);
