@@ -17,7 +17,7 @@ struct host_config {
 	uint32_t nr_units;              /* default 1; device i sits behind unit i % nr_units */
 	uint32_t nr_devices;
 	uint32_t pt_format;
-	bool segments;                  /* unit u serves PCI segment u, all with the same addresses */
+	bool segments;                  /* unit u serves PCI segment u, all with equal addresses */
 };
 
 struct host {

@@ -207,6 +207,72 @@ static void test_next_kernel_of_other_design_cuts_off(void **state)
 						    .design = "posted-v1" }, -EIO);
 }
 
+/* A device plugged in around the kexec would take another one's number, and with it its guest. */
+static void test_hotplug_around_kexec_disturbs_nobody(void **state)
+{
+	struct ifs_device_config early = { .size = sizeof(early), .bus = 0, .slot = 3 };
+	struct ifs_device_config same_bus = { .size = sizeof(same_bus), .bus = 1, .slot = 9 };
+	struct ifs_device *plugged[2];
+	struct host host;
+	struct guest guest;
+
+	host_start(&host, &(struct host_config){ .nr_devices = 2 });
+	guest = guest_new(&host, "vmm", 0, 2);
+	guest_run(&guest, GUEST_OPEN, GUEST_OLD_END);
+	plugged[0] = ifs_machine_add_device(host.machine, &early, NULL);
+	assert_non_null(plugged[0]);
+	assert_int_equal(ifs_kernel_kexec(host.kernel), 0);
+	plugged[1] = ifs_machine_add_device(host.machine, &same_bus, NULL);
+	assert_non_null(plugged[1]);
+	ifs_machine_run(host.machine, 16);
+	host_boot(&host);
+	guest_assert_alive(&guest);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(ifs_device_dma_write(plugged[i], 0, "x", 1, NULL), IFS_DMA_FAULT);
+	guest_process(&guest);
+	guest_run(&guest, GUEST_GET_SESSION, GUEST_END);
+	guest_assert_alive(&guest);
+	host_end(&host);
+}
+
+/* One allocation that fails at boot would let a device loose, or leave something behind. */
+static void test_boot_short_of_memory_is_safe_on_two_units(void **state)
+{
+	for (uint64_t nth = 1, fired = 1; fired; nth++) {
+		struct ifs_machine_stats stats = { .size = sizeof(stats) };
+		struct host host;
+		struct guest a, b;
+
+		host_start(&host, &(struct host_config){ .nr_devices = 4, .nr_units = 2 });
+		a = guest_new(&host, "a", 0, 2);
+		b = guest_new(&host, "b", 2, 2);
+		guest_run(&a, GUEST_OPEN, GUEST_OLD_END);
+		guest_run(&b, GUEST_OPEN, GUEST_OLD_END);
+		assert_int_equal(ifs_kernel_kexec(host.kernel), 0);
+		host.kernel_config.fail_nth = nth;
+		host.kernel = ifs_kernel_boot(host.machine, &host.kernel_config, &host.error);
+		fired = !host.kernel || ifs_kernel_fail_fired(host.kernel, NULL);
+		ifs_machine_run(host.machine, 16);
+		if (host.kernel) {
+			ifs_kernel_fail_nth(host.kernel, 0, false);
+			ifs_machine_get_stats(host.machine, &stats);
+			assert_int_equal(stats.dma_lost, 0);
+			assert_null(ifs_kernel_check(host.kernel));
+			guest_process(&a);
+			a.vmm.memfd = vmm_memfd(&a.vmm, 96ull << 20);
+			assert_int_equal(ifs_fallocate(a.vmm.process, a.vmm.memfd, 0, 0,
+						       96ll << 20), 0);
+			ifs_machine_run(host.machine, 16);
+			for (unsigned i = 0; i < 4; i++)
+				ifs_device_stream_stop(host.devices[i]);
+			assert_int_equal(ifs_kernel_shutdown(host.kernel), 0);
+		}
+		ifs_machine_get_stats(host.machine, &stats);
+		assert_int_equal(stats.dma_astray + stats.dma_corrupt, 0);
+		ifs_machine_free(host.machine);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +285,8 @@ int main(void)
 		cmocka_unit_test(test_next_kernel_without_kho_cuts_off),
 		cmocka_unit_test(test_next_kernel_without_liveupdate_cuts_off),
 		cmocka_unit_test(test_next_kernel_of_other_design_cuts_off),
+		cmocka_unit_test(test_hotplug_around_kexec_disturbs_nobody),
+		cmocka_unit_test(test_boot_short_of_memory_is_safe_on_two_units),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
