@@ -2,9 +2,10 @@
 /*
  * The second half of redirect.h, not for inclusion by itself: one function for each system call
  * that is redirected, with the C library's prototype, and at the end the macros that put them in
- * place. Until then the C library's names mean the C library. The macros have no arguments: pointers
- * to these functions are redirected too, and a member of the program's structures that has such a
- * name is renamed wherever it is mentioned.
+ * place. Until then the C library's names mean the C library.
+ *
+ * The macros have no arguments: pointers to these functions are redirected too, and a member of the
+ * program's structures that has such a name is renamed wherever it is mentioned.
  */
 #ifndef IOMMUFD_SIM_REDIRECT_CALLS_H
 #define IOMMUFD_SIM_REDIRECT_CALLS_H

@@ -236,13 +236,14 @@ static long memfd_llseek(struct file *file, s64 offset, int whence)
 
 /*
  * i_rwsem is held. Mappings follow: what they show beyond the new end traps, what is new appears.
+ * Without a change of size, too, pages beyond the end go (fallocate() may have put some there).
  */
 static void set_size(struct memfd *memfd, u64 size)
 {
 	u64 old_size = memfd->size;
 
 	memfd->size = size;
-	if (size < old_size) {
+	if (size <= old_size) {
 		memfd_remove(memfd, size, ALIGN_UP(MAX_LFS_FILESIZE, PAGE_SIZE));
 		/* Holes that a mapping showed beyond the end are not pages that were removed. */
 		old_size = size;
@@ -266,7 +267,7 @@ static int memfd_truncate(struct file *file, u64 size)
 		err = -EPERM;
 	else if (size != memfd->size && memfd->frozen)
 		err = -EPERM;
-	else if (size != memfd->size)
+	else
 		set_size(memfd, size);
 	up_write(&memfd->i_rwsem);
 	return err;
@@ -287,6 +288,8 @@ static int fallocate_locked(struct memfd *memfd, int mode, u64 start, u64 end)
 	}
 	if ((memfd->seals & F_SEAL_GROW) && end > memfd->size)
 		return -EPERM;
+	if (end > MAX_LFS_FILESIZE - (PAGE_SIZE - 1))
+		return -EFBIG;          /* the last page would end beyond */
 	err = memfd_populate(memfd, start >> PAGE_SHIFT,
 			     DIV_ROUND_UP(end, PAGE_SIZE) - (start >> PAGE_SHIFT));
 	if (!err && !(mode & FALLOC_KEEP_SIZE) && end > memfd->size)

@@ -26,4 +26,5 @@ if run.returncode or len(printed) != len(recorded):
     sys.exit(f"{profile}, seed {seed}: {len(printed)} of {len(recorded)} calls, "
              f"exit status {run.returncode}")
 failed = sum(" = -E" in line for line in recorded)
-print(f"{profile}, seed {seed}: {len(recorded)} calls answered as Linux does, {failed} with an error")
+print(f"{profile}, seed {seed}: {len(recorded)} calls answered as Linux does, "
+      f"{failed} with an error")

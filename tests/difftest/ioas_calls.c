@@ -104,7 +104,8 @@ static unsigned random_map_flags(void)
 		flags |= IOMMU_IOAS_MAP_FIXED_IOVA;
 	if (pct(2))
 		flags |= 1u << (3 + below(29));
-	return flags;
+	/* Bit 16 is a flag of kernels with CONFIG_IOMMUFD_TEST. */
+	return flags & 0x10000 ? flags ^ 0x30000 : flags;
 }
 
 static void remember(int context, uint32_t ioas, uint64_t iova, uint64_t length)

@@ -164,6 +164,23 @@ static void test_write_from_missing_memory_extends(void **state)
 	fput(file);
 }
 
+static void test_truncate_to_same_size_frees_beyond(void **state)
+{
+	/* Memory that was allocated beyond the end would be charged although Linux freed it. */
+	struct base_fixture *fix = *state;
+	struct file *file = create(fix, 0, 0);
+
+	assert_int_equal(fallocate_at(file, 1, 0, 0x4000), 0);
+	assert_int_equal(blocks_of(file), 32);
+	assert_int_equal(truncate_to(file, 0), 0);
+	assert_int_equal(blocks_of(file), 0);
+	assert_int_equal(fallocate_at(file, 1, 0x7fffffffffffd000, 0x2000), 0);
+	assert_int_equal(blocks_of(file), 16);
+	assert_int_equal(fallocate_at(file, 1, 0x7fffffffffffd000, 0x2001), -EFBIG);
+	assert_int_equal(truncate_to(file, 0), 0);
+	fput(file);
+}
+
 static void test_lseek_data_and_holes(void **state)
 {
 	/* cp --sparse and QEMU's migration would copy or skip the wrong pages. */
@@ -392,6 +409,7 @@ int main(void)
 		FIX_TEST(test_memfd_create_bad_arguments_in_order),
 		FIX_TEST(test_read_write_holes_and_end),
 		FIX_TEST(test_write_from_missing_memory_extends),
+		FIX_TEST(test_truncate_to_same_size_frees_beyond),
 		FIX_TEST(test_lseek_data_and_holes),
 		FIX_TEST(test_truncate_zeroes_tail_and_frees_pages),
 		FIX_TEST(test_fallocate_modes),
