@@ -10,6 +10,7 @@ Usage: tidy.py ROOT
 import fnmatch
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -240,7 +241,7 @@ def covered_by_reuse(root):
 
 def files(root):
     """What git tracks; without git, all but build folders."""
-    if os.path.exists(os.path.join(root, '.git')):
+    if os.path.exists(os.path.join(root, '.git')) and shutil.which('git'):
         listed = subprocess.run(['git', '-C', root, 'ls-files', '-z'], capture_output=True)
         if listed.returncode == 0:
             yield from sorted(path for path in listed.stdout.decode().split('\0')
