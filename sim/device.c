@@ -25,6 +25,18 @@ static u32 device_address(const struct device_state *device)
 	return (u32)device->segment << 16 | device->bdf;
 }
 
+/*
+ * A unit knows requesters by bus, slot and function: two segments behind one unit must not use the
+ * same.
+ */
+static bool requester_is_taken(const struct machine_state *state, const struct device_state *new)
+{
+	for (u32 i = 0; i < state->nr_devices; i++)
+		if (state->devices[i].iommu == new->iommu && state->devices[i].bdf == new->bdf)
+			return true;
+	return false;
+}
+
 struct ifs_device *ifs_machine_add_device(struct ifs_machine *machine,
 					  const struct ifs_device_config *config,
 					  struct ifs_error *error)
@@ -61,6 +73,12 @@ struct ifs_device *ifs_machine_add_device(struct ifs_machine *machine,
 			      device_address(&new)) {
 		sim_error(error, EEXIST, "device %04x:%02x:%02x.%x is there already",
 			  given.segment, given.bus, given.slot, given.function);
+		return NULL;
+	}
+	if (requester_is_taken(state, &new)) {
+		sim_error(error, EEXIST, "device %04x:%02x:%02x.%x: IOMMU unit %u has one of that "
+			  "address in another segment", given.segment, given.bus, given.slot,
+			  given.function, given.iommu);
 		return NULL;
 	}
 	for (i = n; i > at; i--)

@@ -22,6 +22,7 @@
 struct phys_mem {
 	struct arena *arena;
 	u64 ram_bytes;
+	bool untouched;         /* nobody got a pointer into RAM since it was all zero */
 	struct range_pool window_pool;
 	struct range_tree windows;      /* pa range to host address */
 };
@@ -62,14 +63,19 @@ struct ifs_machine {
 };
 
 /* RAM only. */
-static inline void *ram_ptr(const struct phys_mem *mem, pa_t pa, u64 length)
+static inline void *ram_ptr(struct phys_mem *mem, pa_t pa, u64 length)
 {
 	if (pa > mem->ram_bytes || length > mem->ram_bytes - pa)
 		return NULL;
+	mem->untouched = false;
 	return mem->arena->ram + pa;
 }
 
-/* A table entry; NULL if outside RAM. @pa is a multiple of 8. */
+/*
+ * A table entry; NULL if outside RAM. @pa is a multiple of 8. Writing to one does not make
+ * untouched RAM touched: hardware sets bits in entries that are present, and of those there are
+ * none then.
+ */
 static inline u64 *ram_entry(const struct phys_mem *mem, pa_t pa)
 {
 	return pa < mem->ram_bytes ? (u64 *)(mem->arena->ram + pa) : NULL;

@@ -155,7 +155,7 @@ bool phys_mem_is_untouched(const struct phys_mem *mem)
 {
 	pa_t first, data_end;
 
-	return !ram_find_data(mem, 0, mem->ram_bytes, &first, &data_end);
+	return mem->untouched || !ram_find_data(mem, 0, mem->ram_bytes, &first, &data_end);
 }
 
 void phys_mem_reset(struct phys_mem *mem)
@@ -163,6 +163,8 @@ void phys_mem_reset(struct phys_mem *mem)
 	pa_t pa = 0, end = mem->ram_bytes, first, data_end;
 	u64 left = RESET_KEEP_BYTES, chunk;
 
+	if (mem->untouched)
+		return;
 	while (ram_find_data(mem, pa, end, &first, &data_end)) {
 		chunk = min(data_end - first, left);
 		memset(mem->arena->ram + first, 0, chunk);
@@ -170,9 +172,10 @@ void phys_mem_reset(struct phys_mem *mem)
 		pa = first + chunk;
 		if (pa < data_end) {
 			phys_mem_zero(mem, pa, end - pa);
-			return;
+			break;
 		}
 	}
+	mem->untouched = true;
 }
 
 void phys_mem_zero(struct phys_mem *mem, pa_t pa, u64 length)

@@ -37,7 +37,7 @@ void phys_mem_poison(struct phys_mem *mem, pa_t pa, u64 length, u8 byte);
 /* Maps [pa, pa + length) of RAM at host address @at (or NULL): what mmap() of a memfd does. */
 void *phys_mem_map(struct phys_mem *mem, void *at, pa_t pa, u64 length, bool writable);
 u64 phys_mem_resident_bytes(const struct phys_mem *mem);
-/* All of it is as at power-on: the host backs nothing. False if that is not known. */
+/* All of it is known to read as zero, as at power-on. */
 bool phys_mem_is_untouched(const struct phys_mem *mem);
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Power off and on again: the machine becomes what ifs_machine_new() with the same configuration and
- * ifs_machine_add_device() with the same devices gave, byte for byte, without giving the mapping
- * back and taking it again. Faulting pages in is most of what a small test pays for.
+ * Power off and on again: the machine becomes what ifs_machine_new() with the same configuration
+ * and ifs_machine_add_device() with the same devices gave, byte for byte, without giving the
+ * mapping back and taking it again. Faulting pages in is most of what a small test pays for.
  *
  * The state's arrays have their largest size; only what was ever used of each is cleared, which
  * its own counter tells. Each counter is therefore cleared last.

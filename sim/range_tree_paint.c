@@ -17,16 +17,13 @@ static u64 value_at(const struct range_entry *entry, u64 at, bool linear)
 	return linear ? entry->value + (at - entry->start) : entry->value;
 }
 
-/* Puts the cursor on the first range with last >= @x and reads it. False: none. */
-static bool seek_entry(const struct range_tree *tree, u64 x, struct range_cursor *cursor,
-		       struct range_entry *out)
+/* Puts a sought cursor on an entry, if it is past its leaf, and reads that. False: none. */
+static bool cursor_settle(const struct range_tree *tree, struct range_cursor *cursor,
+			  struct range_entry *out)
 {
-	const struct range_node *leaf;
+	const struct range_node *leaf = range_node_at(tree->pool, cursor->at[0].node);
 	u32 pos;
 
-	if (!range_tree_seek(tree, x, cursor))
-		return false;
-	leaf = range_node_at(tree->pool, cursor->at[0].node);
 	if (cursor->at[0].pos == leaf->n) {
 		if (!range_cursor_next_leaf(tree, cursor))
 			return false;
@@ -38,6 +35,13 @@ static bool seek_entry(const struct range_tree *tree, u64 x, struct range_cursor
 		.value = leaf->leaf.value[pos],
 	};
 	return true;
+}
+
+/* Puts the cursor on the first range with last >= @x and reads it. False: none. */
+static bool seek_entry(const struct range_tree *tree, u64 x, struct range_cursor *cursor,
+		       struct range_entry *out)
+{
+	return range_tree_seek(tree, x, cursor) && cursor_settle(tree, cursor, out);
 }
 
 static void set_start_at(struct range_tree *tree, const struct range_cursor *cursor, u64 start,
@@ -79,18 +83,23 @@ static void cut(struct range_tree *tree, u64 start, u64 last, bool linear)
 			set_start_at(tree, &cursor, rest.start, rest.value);
 		else if (!left)
 			range_tree_remove_at(tree, &cursor);
-		if (right)
+		if (entry.last >= last)
 			return;
 	}
 }
 
 bool range_tree_erase(struct range_tree *tree, u64 start, u64 last, bool linear)
 {
+	struct range_cursor cursor;
 	struct range_entry entry;
 
 	assert(start <= last);
-	if (!range_tree_find_first(tree, start, last, &entry))
+	if (!seek_entry(tree, start, &cursor, &entry) || entry.start > last)
 		return true;
+	if (entry.start >= start && entry.last == last) {       /* one whole range: most often */
+		range_tree_remove_at(tree, &cursor);
+		return true;
+	}
 	if (entry.start < start && entry.last > last && !range_tree_reserve(tree, 1))
 		return false;
 	cut(tree, start, last, linear);
@@ -98,8 +107,8 @@ bool range_tree_erase(struct range_tree *tree, u64 start, u64 last, bool linear)
 }
 
 /*
- * The common cases, with one search: already so; continues the range to the left and touches
- * nothing to the right. True: done.
+ * The common cases, with one search: touches nothing; already so; continues the range to the left
+ * and touches nothing to the right. True: done.
  */
 static bool paint_quickly(struct range_tree *tree, const struct range_entry *paint, bool linear)
 {
@@ -108,7 +117,18 @@ static bool paint_quickly(struct range_tree *tree, const struct range_entry *pai
 	const struct range_node *leaf;
 	u32 pos;
 
-	if (!seek_entry(tree, paint->start - !!paint->start, &cursor, &left))
+	if (!range_tree_seek(tree, paint->start - !!paint->start, &cursor))
+		return false;
+	leaf = range_cursor_peek(tree, &cursor, &pos);
+	if (!leaf || (leaf->leaf.start[pos] > paint->last &&
+		      leaf->leaf.start[pos] - 1 > paint->last)) {
+		/* Nothing ends just before it either, or the search had found that. */
+		if (!range_pool_ensure(tree->pool, (u64)tree->height + 1))
+			return false;
+		range_tree_insert_at(tree, &cursor, paint);
+		return true;
+	}
+	if (!cursor_settle(tree, &cursor, &left))
 		return false;
 	if (left.start >= paint->start || value_at(&left, paint->start, linear) != paint->value)
 		return left.start == paint->start && left.value == paint->value &&

@@ -18,10 +18,15 @@
  */
 #include "tools/flatview.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define GUEST_PAGE_BYTES 4096ull
 #define MAX_FILE_BYTES (16u << 20)
+#define IOVA_BITS 48
+#define MSI_START 0xfee00000ull         /* writes there are interrupts; no IOVA may lie there */
+#define MSI_LAST 0xfeefffffull
 #define MAX_REGIONS 4096u
 #define X64 "0x%" G_GINT64_MODIFIER "x"
 
@@ -125,6 +130,12 @@ static gboolean region_check(struct parser *p, const struct guest_region *r, gui
 	if (r->start % GUEST_PAGE_BYTES || (r->last + 1) % GUEST_PAGE_BYTES)
 		return fail(p, p->line, "region " X64 "-" X64 " is not aligned to 4 KiB pages",
 			    r->start, r->last);
+	if (r->last >> IOVA_BITS)
+		return fail(p, p->line, "region " X64 "-" X64 " is beyond the %d-bit addresses of "
+			    "the IOMMU", r->start, r->last, IOVA_BITS);
+	if (r->start <= MSI_LAST && r->last >= MSI_START)
+		return fail(p, p->line, "region " X64 "-" X64 " covers the interrupt window " X64
+			    "-" X64, r->start, r->last, (guint64)MSI_START, (guint64)MSI_LAST);
 	if (offset % GUEST_PAGE_BYTES)
 		return fail(p, p->line, "offset " X64 " is not aligned to 4 KiB pages", offset);
 	if (__builtin_add_overflow(offset, bytes, &end) || end > G_MAXINT64 - GUEST_PAGE_BYTES)
@@ -295,16 +306,36 @@ static struct guest *guest_new(void)
 	return guest;
 }
 
+/* At most one byte more than a flat view may have: the file may be endless. */
+static char *read_file(const char *path, size_t *length)
+{
+	FILE *file = fopen(path, "re");
+	char *text;
+	int err;
+
+	if (!file)
+		return NULL;
+	text = g_malloc(MAX_FILE_BYTES + 2);
+	*length = fread(text, 1, MAX_FILE_BYTES + 1, file);
+	err = ferror(file) ? errno : 0;
+	fclose(file);
+	if (err) {
+		g_free(text);
+		errno = err;
+		return NULL;
+	}
+	text[*length] = '\0';
+	return text;
+}
+
 struct guest *guest_load(const char *path, guint64 align_bytes, char **error)
 {
 	struct parser parser = { .path = path };
-	GError *io_error = NULL;
-	char *text = NULL;
-	gsize length;
+	size_t length;
+	char *text = read_file(path, &length);
 
-	if (!g_file_get_contents(path, &text, &length, &io_error)) {
-		*error = g_strdup_printf("%s: cannot be read: %s", path, io_error->message);
-		g_clear_error(&io_error);
+	if (!text) {
+		*error = g_strdup_printf("%s: cannot be read: %s", path, g_strerror(errno));
 		return NULL;
 	}
 	parser.guest = guest_new();

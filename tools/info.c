@@ -62,21 +62,27 @@ static int print_info(struct ifs_machine *machine)
 
 int cmd_info(int argc, char **argv)
 {
-	GOptionContext *context = g_option_context_new("ARENA");
+	const struct tool_options options = {
+		.name = "info",
+		.arguments = "ARENA",
+		.summary = "Says what is in an arena file: machine, devices, reports, event log.",
+		.description = "ARENA is what \"iommufd-sim live-update --arena ARENA\" left.",
+	};
 	struct ifs_error error = { 0 };
 	struct ifs_machine *machine;
-	GError *problem = NULL;
+	enum tool_parsed parsed;
+	char *problem = NULL;
 	int fd, status;
 
-	g_option_context_set_summary(context, "Says what is in an arena file.");
-	if (!g_option_context_parse(context, &argc, &argv, &problem)) {
-		status = tool_error("%s", problem->message);
-		g_error_free(problem);
-		g_option_context_free(context);
+	parsed = tool_parse_options(&options, &argc, &argv, &problem);
+	if (parsed == TOOL_HELPED)
+		return EXIT_FINE;
+	if (parsed == TOOL_BAD) {
+		status = tool_error("%s", problem);
+		g_free(problem);
 		return status;
 	}
-	g_option_context_free(context);
-	if (argc != 2)
+	if (argc != 2 || !*argv[1])
 		return tool_error("info takes one arena file");
 	fd = open(argv[1], O_RDWR | O_CLOEXEC);
 	if (fd < 0)

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,9 +65,9 @@ void run_say(const struct run *run, const char *format, ...)
 	fputc('\n', stderr);
 }
 
-/* Takes the options off the command line. FALSE: *error is one line. */
-static gboolean options_parse(struct run_options *o, int argc, char **argv, char **resume,
-			      char **error)
+/* Takes the options off the command line. TOOL_BAD: *error is one line. */
+static enum tool_parsed options_parse(struct run_options *o, int argc, char **argv, char **resume,
+				      char **error)
 {
 	const GOptionEntry entries[] = {
 		{ "guest", 'g', 0, G_OPTION_ARG_FILENAME, &o->guest_path,
@@ -93,41 +94,39 @@ static gboolean options_parse(struct run_options *o, int argc, char **argv, char
 		{ "resume", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, resume, NULL, NULL },
 		G_OPTION_ENTRY_NULL
 	};
-	GOptionContext *context = g_option_context_new("--guest FILE");
-	GError *problem = NULL;
-	gboolean ok;
+	const struct tool_options options = {
+		.name = "live-update",
+		.arguments = "--guest FILE",
+		.summary = "Maps a guest, keeps DMA running, and live-updates the kernel under it.",
+		.description = "Exit status: 0 if nothing was lost, astray, leaked or reported; "
+			       "1 otherwise;\n2 for bad options or input.",
+		.entries = entries,
+	};
+	enum tool_parsed parsed = tool_parse_options(&options, &argc, &argv, error);
 
-	g_option_context_set_summary(context,
-		"Maps a guest, keeps DMA running, and live-updates the kernel under it.");
-	g_option_context_set_description(context,
-		"Exit status: 0 if nothing was lost, astray, leaked or reported; 1 otherwise;\n"
-		"2 for bad options or input.");
-	g_option_context_add_main_entries(context, entries, NULL);
-	ok = g_option_context_parse(context, &argc, &argv, &problem);
-	g_option_context_free(context);
 	o->design = o->design ? o->design : g_strdup("reference");
 	o->page_size = o->page_size ? o->page_size : g_strdup("2M");
-	if (!ok) {
-		*error = g_strdup(problem->message);
-		g_error_free(problem);
-	} else if (argc > 1) {
+	if (parsed == TOOL_GO_ON && argc > 1) {
 		*error = g_strdup_printf("unexpected argument \"%s\"", argv[1]);
-		ok = FALSE;
+		return TOOL_BAD;
 	}
-	return ok;
+	return parsed;
 }
 
 static char *options_check(struct run_options *o)
 {
-	if (!o->guest_path)
+	struct stat guest;
+
+	if (!o->guest_path || !*o->guest_path)
 		return g_strdup("which guest? --guest FILE names what QEMU printed for "
 				"\"info mtree -f\"");
 	if (o->devices < 1 || o->devices > RUN_MAX_DEVICES)
 		return g_strdup_printf("--devices is %d, not 1 to %d", o->devices, RUN_MAX_DEVICES);
 	if (o->updates < 1 || o->updates > RUN_MAX_UPDATES)
 		return g_strdup_printf("--updates is %d, not 1 to %d", o->updates, RUN_MAX_UPDATES);
-	if (o->dma_bursts < 0)
-		return g_strdup("--dma-bursts is negative");
+	if (o->dma_bursts < 0 || o->dma_bursts > RUN_MAX_BURSTS)
+		return g_strdup_printf("--dma-bursts is %" G_GINT64_FORMAT ", not 0 to %d",
+				       o->dma_bursts, RUN_MAX_BURSTS);
 	if (strcmp(o->design, "reference") && strcmp(o->design, "posted-v1"))
 		return g_strdup_printf("no design \"%s\"; there are reference and posted-v1",
 				       o->design);
@@ -137,6 +136,13 @@ static char *options_check(struct run_options *o)
 	if (o->memory && (!tool_parse_size(o->memory, &o->memory_bytes) ||
 			  o->memory_bytes == 0 || o->memory_bytes % (2u << 20)))
 		return g_strdup_printf("--memory is \"%s\", not a multiple of 2M", o->memory);
+	if (o->memory_bytes > RUN_MAX_RAM_BYTES)
+		return g_strdup_printf("--memory is \"%s\", larger than 16T", o->memory);
+	if (o->arena_path && !*o->arena_path)
+		return g_strdup("--arena is empty, not the name of a file to create");
+	if (o->exec && !stat(o->guest_path, &guest) && !S_ISREG(guest.st_mode))
+		return g_strdup_printf("%s: not a regular file: with --exec the guest is read "
+				       "again after each kexec", o->guest_path);
 	return NULL;
 }
 
@@ -172,6 +178,14 @@ static gboolean power_on(struct run *run, char **error)
 					 "machine's RAM of %s", run->options.guest_path, guest,
 						 ram);
 		g_free(guest);
+		g_free(ram);
+		return FALSE;
+	}
+	if (config.ram_bytes > RUN_MAX_RAM_BYTES) {
+		char *ram = tool_format_size(config.ram_bytes);
+
+		*error = g_strdup_printf("%s: the guest needs a machine with %s of RAM, which is "
+					 "more than 16 TiB", run->options.guest_path, ram);
 		g_free(ram);
 		return FALSE;
 	}
@@ -220,7 +234,6 @@ static int run_finish(struct run *run)
 		run_report_json(run, stdout);
 	else
 		run_report_text(run, stdout);
-	fflush(stdout);
 	return run_has_findings(run) ? EXIT_FINDINGS : EXIT_FINE;
 }
 
@@ -250,25 +263,32 @@ static void run_deinit(struct run *run)
 }
 
 /* Options and guest; the part that both ways into a run share. */
-static gboolean run_prepare(struct run *run, int argc, char **argv, char **resume, char **error)
+static enum tool_parsed run_prepare(struct run *run, int argc, char **argv, char **resume,
+				    char **error)
 {
+	enum tool_parsed parsed;
+
 	run_init(run);
-	if (!options_parse(&run->options, argc, argv, resume, error))
-		return FALSE;
+	parsed = options_parse(&run->options, argc, argv, resume, error);
+	if (parsed != TOOL_GO_ON)
+		return parsed;
 	*error = options_check(&run->options);
 	if (*error)
-		return FALSE;
+		return TOOL_BAD;
 	run->guest = guest_load(run->options.guest_path, run->options.page_bytes, error);
-	return run->guest != NULL;
+	return run->guest ? TOOL_GO_ON : TOOL_BAD;
 }
 
 int cmd_live_update(int argc, char **argv)
 {
 	char *error = NULL, *resume = NULL;
 	struct run run;
+	enum tool_parsed parsed = run_prepare(&run, argc, argv, &resume, &error);
 	int status;
 
-	if (!run_prepare(&run, argc, argv, &resume, &error) || !power_on(&run, &error)) {
+	if (parsed == TOOL_HELPED) {
+		status = EXIT_FINE;
+	} else if (parsed == TOOL_BAD || !power_on(&run, &error)) {
 		status = tool_error("%s", error);
 	} else {
 		if (run_boot(&run) && run_set_up(&run))
@@ -286,10 +306,13 @@ int cmd_live_update_resume(int argc, char **argv)
 {
 	char *error = NULL, *resume = NULL;
 	struct run run;
+	enum tool_parsed parsed = run_prepare(&run, argc, argv, &resume, &error);
 	int status;
 
-	if (!run_prepare(&run, argc, argv, &resume, &error) ||
-	    !run_resume(&run, resume ? resume : "", &error)) {
+	if (parsed == TOOL_HELPED) {
+		status = EXIT_FINE;
+	} else if (parsed == TOOL_BAD ||
+		   !run_resume(&run, resume ? resume : "", &error)) {
 		status = tool_error("%s", error);
 	} else {
 		run_updates(&run, TRUE);

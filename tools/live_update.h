@@ -18,6 +18,8 @@
 
 #define RUN_MAX_DEVICES 64
 #define RUN_MAX_UPDATES 1000
+#define RUN_MAX_BURSTS 1000000
+#define RUN_MAX_RAM_BYTES (16ull << 40)         /* of a machine, see machine.h */
 
 struct run_options {
 	char *guest_path, *arena_path, *design, *page_size, *memory;

@@ -28,11 +28,12 @@ static int usage(FILE *to, int status)
 			fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].what);
 	}
 	fprintf(to, "\niommufd-sim COMMAND --help tells the options of a command.\n"
+		"iommufd-sim(1) is the manual page.\n"
 		"Exit status: 0 all is well, 1 something was found, 2 bad options or input.\n");
 	return status;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	if (argc < 2)
 		return usage(stderr, EXIT_USAGE);
@@ -47,4 +48,10 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	}
 	return tool_error("no command \"%s\"; iommufd-sim --help lists them", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	tool_stdio_init();
+	return tool_stdio_finish(dispatch(argc, argv));
 }

@@ -1,19 +1,87 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* Small things every subcommand needs: sizes, errors, JSON strings, the list of reports. */
+/* Small things every subcommand needs: options, sizes, errors, JSON strings, the reports. */
 #include "tools/tool.h"
 
 #include <string.h>
 
+/* GLib quotes with these; a terminal in the C locale cannot show them. */
+static gboolean is_curly_quote(gunichar c)
+{
+	return c == 0x201c || c == 0x201d;
+}
+
 int tool_error(const char *format, ...)
 {
+	GString *line = g_string_new("iommufd-sim: ");
+	const char *at;
 	va_list args;
+	char *text;
 
-	fputs("iommufd-sim: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	text = g_strdup_vprintf(format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	for (at = text; *at;) {
+		gunichar c = g_utf8_get_char_validated(at, -1);
+		gboolean valid = c != (gunichar)-1 && c != (gunichar)-2;
+
+		if (valid && is_curly_quote(c))
+			g_string_append_c(line, '"');
+		else if (valid && g_unichar_isprint(c))
+			g_string_append_unichar(line, c);
+		else
+			g_string_append_printf(line, "\\x%02x", (guchar)*at);
+		at = valid && g_unichar_isprint(c) ? g_utf8_next_char(at) : at + 1;
+	}
+	fprintf(stderr, "%s\n", line->str);
+	g_string_free(line, TRUE);
+	g_free(text);
 	return EXIT_USAGE;
+}
+
+static void print_help(GOptionContext *context)
+{
+	char *help = g_option_context_get_help(context, TRUE, NULL);
+	char **parts = g_strsplit(help, "\xe2\x80\xa6", -1);    /* GLib's ellipsis */
+	char *ascii = g_strjoinv("...", parts);
+
+	fputs(ascii, stdout);
+	g_free(ascii);
+	g_strfreev(parts);
+	g_free(help);
+}
+
+enum tool_parsed tool_parse_options(const struct tool_options *options, int *argc, char ***argv,
+				    char **error)
+{
+	gboolean help = FALSE;
+	const GOptionEntry help_entry[] = {
+		{ "help", 'h', 0, G_OPTION_ARG_NONE, &help, "This text", NULL },
+		G_OPTION_ENTRY_NULL
+	};
+	GOptionContext *context = g_option_context_new(options->arguments);
+	enum tool_parsed parsed = TOOL_GO_ON;
+	GError *problem = NULL;
+	char *name = g_strconcat("iommufd-sim ", options->name, NULL);
+
+	g_set_prgname(name);
+	g_option_context_set_help_enabled(context, FALSE);
+	g_option_context_set_summary(context, options->summary);
+	g_option_context_set_description(context, options->description);
+	if (options->entries)
+		g_option_context_add_main_entries(context, options->entries, NULL);
+	g_option_context_add_main_entries(context, help_entry, NULL);
+	if (!g_option_context_parse(context, argc, argv, &problem)) {
+		*error = g_strdup_printf("%s; iommufd-sim %s --help lists the options",
+					 problem->message, options->name);
+		g_error_free(problem);
+		parsed = TOOL_BAD;
+	} else if (help) {
+		print_help(context);
+		parsed = TOOL_HELPED;
+	}
+	g_option_context_free(context);
+	g_free(name);
+	return parsed;
 }
 
 gboolean tool_parse_size(const char *text, guint64 *out)
@@ -56,9 +124,10 @@ char *tool_format_size(guint64 bytes)
 char *tool_json_string(const char *text)
 {
 	GString *out = g_string_new("\"");
+	char *valid = g_utf8_make_valid(text, -1);
 
-	for (; *text; text++) {
-		guchar c = (guchar)*text;
+	for (const char *at = valid; *at; at++) {
+		guchar c = (guchar)*at;
 
 		if (c == '"' || c == '\\')
 			g_string_append_printf(out, "\\%c", c);
@@ -68,6 +137,7 @@ char *tool_json_string(const char *text)
 			g_string_append_c(out, (char)c);
 	}
 	g_string_append_c(out, '"');
+	g_free(valid);
 	return g_string_free(out, FALSE);
 }
 

@@ -18,7 +18,10 @@ struct ifs_device_config {
 	uint32_t iommu;                 /* the IOMMU unit it sits behind, default 0 */
 };
 
-/* Plugs in a device. NULL with @error: address taken, out of range, or 64 devices already there. */
+/*
+ * Plugs in a device. NULL with @error: address taken (also one of another segment behind the same
+ * unit), out of range, or 64 devices already there.
+ */
 IFS_PUBLIC struct ifs_device *ifs_machine_add_device(struct ifs_machine *machine,
 						     const struct ifs_device_config *config,
 						     struct ifs_error *error);

@@ -4,11 +4,13 @@
  * count, or a negative errno value (never -1 with errno).
  *
  * Paths that open() knows: /dev/iommu, /dev/liveupdate, /dev/vfio/devices/vfioN (N counts the
- * machine's devices by address, from 0).
+ * machine's devices by address, from 0), and /dev/null, which stands for any file that cannot do
+ * what is asked.
  *
  * A user address is a host pointer of the calling program. By default the kernel reads and writes
  * through the host kernel, so that a bad pointer is -EFAULT, as it should be, and not a crash; with
- * @trust_pointers it copies directly (faster, for benches and fuzzers).
+ * @trust_pointers it copies directly and pins without looking (faster, for benches and fuzzers
+ * whose pointers are good).
  *
  * Unlike Linux: of memory that the program mapped by itself (malloc, mmap), only the state at the
  * time of a pin counts; memory mapped with ifs_mmap() is tracked.
@@ -77,7 +79,10 @@ struct ifs_stat {
 	char name[96];                  /* the target of /proc/self/fd/N */
 };
 IFS_PUBLIC int ifs_fstat(struct ifs_process *process, int fd, struct ifs_stat *out);
-/* MAP_SHARED mappings of memory files: a real host address, valid until munmap, exit or kexec. */
+/*
+ * MAP_SHARED mappings of memory files: a real host address, valid until munmap, exit or kexec.
+ * MAP_FIXED_NOREPLACE: at *@out, page aligned, or -EEXIST. MAP_FIXED: -EOPNOTSUPP.
+ */
 IFS_PUBLIC int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, int fd,
 			off_t offset, void **out);
 IFS_PUBLIC int ifs_munmap(struct ifs_process *process, void *addr, size_t length);

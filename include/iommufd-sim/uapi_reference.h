@@ -37,6 +37,11 @@ struct iommu_hwpt_lu_mark {
  * no IOAS: nothing can be mapped through it and no device can be attached to it; devices that came
  * with it leave it by attaching elsewhere. DESTROY frees its tables once the last one left.
  *
+ * GET_DIRTY_BITMAP reads what was written through it, in the previous kernel, in the black-out and
+ * since, if dirty tracking was on when it was preserved (else -EINVAL; a bitmap that cannot be
+ * written: -EFAULT). To lose nothing: track the new HWPT, attach the devices to it, then read this
+ * one for the last time. SET_DIRTY_TRACKING: -EINVAL.
+ *
  * In order: -EINVAL (size), -EOPNOTSUPP (flags or __reserved not zero), -ENOTTY (not a retrieved
  * iommufd), -ENOENT (no such token), -EBUSY (restored already), -EINVAL or -ENOMEM (the tables
  * could not be adopted).

@@ -212,6 +212,14 @@ struct file *files_get(struct files *files, int fd)
 	return file ? get_file(file) : NULL;
 }
 
+int files_next(const struct files *files, int fd)
+{
+	for (; (u32)fd < files->max_fds; fd++)
+		if (files->fd[fd])
+			return fd;
+	return -1;
+}
+
 int files_close(struct files *files, int fd)
 {
 	struct file *file;

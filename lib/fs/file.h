@@ -27,6 +27,9 @@ int fs_register(struct file_system *fs, const char *path, int (*open)(struct fil
 void fs_unregister(struct file_system *fs, const char *path);
 /* open(2) of a registered path: -ENOENT else. */
 int fs_open(struct file_system *fs, const char *path, unsigned flags, struct file **out);
+/* /dev/null, the file that can do nothing. */
+int dev_null_register(struct file_system *fs);
+void dev_null_unregister(struct file_system *fs);
 u64 fs_nr_files(const struct file_system *fs);         /* open descriptions, for leak checks */
 /* Every open description in the order in which they were made: @after NULL starts, NULL ends. */
 struct file *fs_next_file(const struct file_system *fs, const struct file *after);
@@ -43,6 +46,7 @@ int files_get_unused_fd(struct files *files, unsigned flags);  /* lowest free, -
 void files_put_unused_fd(struct files *files, int fd);
 void files_install(struct files *files, int fd, struct file *file);    /* takes the reference */
 struct file *files_get(struct files *files, int fd);   /* fget(): a new reference, or NULL */
+int files_next(const struct files *files, int fd);     /* lowest open number from @fd on, or -1 */
 int files_close(struct files *files, int fd);          /* -EBADF */
 int files_dup(struct files *files, int fd, int min_fd, unsigned flags);
 int files_get_flags(struct files *files, int fd);      /* FD_CLOEXEC, or -EBADF */

@@ -303,7 +303,7 @@ int ifs_iommu_domain_adopt(struct iommu_device *iommu, const struct pt_iommu *pt
 	pt_aperture(&domain->pt, &domain->geometry);
 	mutex_lock(&iommu->lock);
 	if (did)
-		iommu->did_bitmap[did / 64] |= BIT_ULL(did % 64);
+		vtd_did_take(iommu, did);
 	domain->did = did;
 	mutex_unlock(&iommu->lock);
 	*out = domain;

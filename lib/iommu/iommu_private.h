@@ -78,6 +78,7 @@ void vtd_handle_faults(struct iommu_device *iommu);
 int vtd_did_alloc(struct iommu_device *iommu, u32 *did);
 void vtd_did_free(struct iommu_device *iommu, u32 did);
 bool vtd_did_is_taken(const struct iommu_device *iommu, u32 did);
+void vtd_did_take(struct iommu_device *iommu, u32 did);
 /* The first id from @did on that is taken; 0: none. */
 u32 vtd_did_next(const struct iommu_device *iommu, u32 did);
 

@@ -54,12 +54,15 @@ int vtd_root_new(struct iommu_core *core, struct iommu_device *iommu)
 
 void vtd_root_free(struct iommu_core *core, struct iommu_device *iommu)
 {
+	const struct vtd_root_entry *root;
+
 	if (!iommu->root_pa)
 		return;
+	root = vtd_root(core->kernel, iommu);
 	for (unsigned bus = 0; bus < VTD_NR_BUSES; bus++) {
-		pa_t table_pa = vtd_context_table_pa(core->kernel, iommu, bus);
+		pa_t table_pa = root[bus].lo & IOMMU_PTR_MASK;
 
-		if (table_pa)
+		if (table_pa && root[bus].lo & IOMMU_ROOT_P)
 			iommu_pages_free(core->kernel, table_pa);
 	}
 	iommu_pages_free(core->kernel, iommu->root_pa);
@@ -159,17 +162,16 @@ void vtd_context_for_each(struct kernel_base *kernel, const struct iommu_device 
 			  void (*fn)(void *ctx, u16 bdf, const struct vtd_context_entry *entry),
 			  void *ctx)
 {
+	const struct vtd_root_entry *root = vtd_root(kernel, iommu);
+
 	for (unsigned bus = 0; bus < VTD_NR_BUSES; bus++) {
-		if (!vtd_context_table_pa(kernel, iommu, bus))
+		const struct vtd_context_entry *table;
+
+		if (!(root[bus].lo & IOMMU_ROOT_P))
 			continue;
-		for (unsigned devfn = 0; devfn < VTD_NR_DEVFNS; devfn++) {
-			u16 bdf = bus << 8 | devfn;
-			const struct vtd_context_entry *entry;
-
-			entry = vtd_context_find(kernel, iommu, bdf);
-
-			if (entry->lo & IOMMU_CTX_P)
-				fn(ctx, bdf, entry);
-		}
+		table = vtd_context_find(kernel, iommu, bus << 8);
+		for (unsigned devfn = 0; table && devfn < VTD_NR_DEVFNS; devfn++)
+			if (table[devfn].lo & IOMMU_CTX_P)
+				fn(ctx, bus << 8 | devfn, &table[devfn]);
 	}
 }

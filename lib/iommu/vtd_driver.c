@@ -178,15 +178,20 @@ bool vtd_did_is_taken(const struct iommu_device *iommu, u32 did)
 
 u32 vtd_did_next(const struct iommu_device *iommu, u32 did)
 {
-	u32 words = iommu->nr_dids / 64 + !!(iommu->nr_dids % 64);
 	u64 taken;
 
-	for (u32 word = did / 64; word < words; word++, did = word * 64) {
+	for (u32 word = did / 64; word * 64 < iommu->did_end; word++, did = word * 64) {
 		taken = iommu->did_bitmap[word] & ~0ull << did % 64;
 		if (taken)
 			return word * 64 + (u32)__builtin_ctzll(taken);
 	}
 	return 0;
+}
+
+void vtd_did_take(struct iommu_device *iommu, u32 did)
+{
+	iommu->did_bitmap[did / 64] |= BIT_ULL(did % 64);
+	iommu->did_end = max(iommu->did_end, did + 1);
 }
 
 int vtd_did_alloc(struct iommu_device *iommu, u32 *did)
@@ -199,7 +204,7 @@ int vtd_did_alloc(struct iommu_device *iommu, u32 *did)
 		free++;
 	if (free >= iommu->nr_dids)
 		return -ENOSPC;
-	iommu->did_bitmap[free / 64] |= BIT_ULL(free % 64);
+	vtd_did_take(iommu, free);
 	*did = free;
 	return 0;
 }
@@ -218,7 +223,7 @@ int ifs_iommu_did_reserve(struct iommu_device *iommu, u32 did)
 	if (vtd_did_is_taken(iommu, did))
 		ret = -EBUSY;
 	else
-		iommu->did_bitmap[did / 64] |= BIT_ULL(did % 64);
+		vtd_did_take(iommu, did);
 	mutex_unlock(&iommu->lock);
 	return ret;
 }

@@ -9,6 +9,10 @@
  * bits past the end too, as far as the page goes that holds the bitmap's last byte.
  *
  * The bitmap is user memory and may be anywhere, so one piece of it at a time is kept here.
+ *
+ * Unlike Linux, where there is none: a HWPT restored from the previous kernel has no areas, and its
+ * tables are read from end to end, holes or not. What was written before, during and after the
+ * kexec is found there once, if tracking was on; it cannot be switched any more.
  */
 #include "lib/iommufd/io_pagetable.h"
 
@@ -84,11 +88,9 @@ static bool bitmap_probe(uva_t data)
 	return !copy_from_user(&byte, data, 1) && !copy_to_user(data, &byte, 1);
 }
 
-static int check_dirty_range(const struct io_pagetable *iopt,
-			     const struct iommu_hwpt_get_dirty_bitmap *cmd, iova_t *last)
+static int check_dirty_range(const struct iommu_hwpt_get_dirty_bitmap *cmd, u64 alignment,
+			     iova_t *last)
 {
-	u64 alignment = iopt->iova_alignment;
-
 	if (check_add_overflow(cmd->iova, cmd->length - 1, last))
 		return -EOVERFLOW;
 	if (!IS_ALIGNED(cmd->iova, alignment) || !IS_ALIGNED(*last + 1, alignment))
@@ -100,29 +102,13 @@ static int check_dirty_range(const struct io_pagetable *iopt,
 	return 0;
 }
 
-int iopt_read_and_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domain *domain,
-				   const struct iommu_hwpt_get_dirty_bitmap *cmd)
+static struct dirty_bitmap *bitmap_new(const struct iommu_hwpt_get_dirty_bitmap *cmd, iova_t last)
 {
-	bool no_clear = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR;
-	struct dirty_bitmap *bitmap;
-	struct iopt_area *area;
-	iova_t last, at;
+	struct dirty_bitmap *bitmap = kzalloc(sizeof(*bitmap), GFP_KERNEL_ACCOUNT);
 	u64 bytes;
-	int rc;
 
-	rc = check_dirty_range(iopt, cmd, &last);
-	if (rc)
-		return rc;
-	down_read(&iopt->iova_rwsem);
-	if (!domain->dirty_ops) {
-		rc = -EOPNOTSUPP;
-		goto out_unlock;
-	}
-	bitmap = kzalloc(sizeof(*bitmap), GFP_KERNEL_ACCOUNT);
-	if (!bitmap) {
-		rc = -ENOMEM;
-		goto out_unlock;
-	}
+	if (!bitmap)
+		return NULL;
 	bitmap->iova = cmd->iova;
 	bitmap->shift = __builtin_ctzll(cmd->page_size);
 	bitmap->data = cmd->data;
@@ -130,7 +116,31 @@ int iopt_read_and_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domai
 	/* Up to the end of the last page the bitmap touches. */
 	bytes += -(cmd->data + bytes) % PAGE_SIZE;
 	bitmap->nr_bits = bytes * 8;
+	return bitmap;
+}
 
+int iopt_read_and_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domain *domain,
+				   const struct iommu_hwpt_get_dirty_bitmap *cmd)
+{
+	bool no_clear = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR;
+	struct dirty_bitmap *bitmap;
+	struct iopt_area *area;
+	iova_t last, at;
+	int rc;
+
+	rc = check_dirty_range(cmd, iopt->iova_alignment, &last);
+	if (rc)
+		return rc;
+	down_read(&iopt->iova_rwsem);
+	if (!domain->dirty_ops) {
+		rc = -EOPNOTSUPP;
+		goto out_unlock;
+	}
+	bitmap = bitmap_new(cmd, last);
+	if (!bitmap) {
+		rc = -ENOMEM;
+		goto out_unlock;
+	}
 	for (at = cmd->iova; cmd->length && bitmap_probe(cmd->data) && !bitmap->failed;) {
 		iova_t area_last;
 
@@ -149,6 +159,34 @@ int iopt_read_and_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domai
 	kfree(bitmap);
 out_unlock:
 	up_read(&iopt->iova_rwsem);
+	return rc;
+}
+
+static int read_restored(struct iommu_domain *domain, const struct iommu_hwpt_get_dirty_bitmap *cmd)
+{
+	struct dirty_bitmap *bitmap;
+	iova_t last;
+	int rc;
+
+	rc = check_dirty_range(cmd, PAGE_SIZE, &last);
+	if (rc)
+		return rc;
+	if (!domain->dirty_ops)
+		return -EOPNOTSUPP;
+	if (!domain->dirty_tracking || !cmd->length)
+		return -EINVAL;
+	bitmap = bitmap_new(cmd, last);
+	if (!bitmap)
+		return -ENOMEM;
+	rc = bitmap_probe(cmd->data) ? 0 : -EFAULT;
+	if (!rc)
+		rc = iommu_read_and_clear_dirty(domain, cmd->iova, cmd->length,
+						cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR,
+						bitmap_set, bitmap);
+	bitmap_flush(bitmap);
+	if (!rc && bitmap->failed)
+		rc = -EFAULT;
+	kfree(bitmap);
 	return rc;
 }
 
@@ -210,15 +248,16 @@ int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_get_dirty_bitmap *cmd = ucmd->cmd;
 	struct iommufd_hwpt_paging *hwpt;
-	int rc = -EINVAL;
+	int rc;
 
 	if ((cmd->flags & ~(u32)IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || cmd->__reserved)
 		return -EOPNOTSUPP;
 	hwpt = iommufd_get_hwpt_paging(ucmd->ictx, cmd->hwpt_id);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
-	if (hwpt->ioas)
-		rc = iopt_read_and_clear_dirty_data(&hwpt->ioas->iopt, hwpt->common.domain, cmd);
+	rc = hwpt->ioas ?
+	     iopt_read_and_clear_dirty_data(&hwpt->ioas->iopt, hwpt->common.domain, cmd) :
+	     read_restored(hwpt->common.domain, cmd);
 	iommufd_put_object(ucmd->ictx, &hwpt->common.obj);
 	return rc;
 }

@@ -7,8 +7,6 @@
 
 #include "lib/base/kernel_base.h"
 
-extern const struct module iommufd_module_owner;
-
 /* Registers /dev/iommu, then the design's module_init. */
 int iommufd_init(struct kernel_base *kernel);
 void iommufd_exit(struct kernel_base *kernel);

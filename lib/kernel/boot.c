@@ -86,11 +86,21 @@ static void luo_down(struct ifs_kernel *kernel)
 
 static int fs_up(struct ifs_kernel *kernel)
 {
-	return file_system_new(&kernel->base, &kernel->base.fs);
+	int err = file_system_new(&kernel->base, &kernel->base.fs);
+
+	if (err)
+		return err;
+	err = dev_null_register(kernel->base.fs);
+	if (err) {
+		file_system_free(kernel->base.fs);
+		kernel->base.fs = NULL;
+	}
+	return err;
 }
 
 static void fs_down(struct ifs_kernel *kernel)
 {
+	dev_null_unregister(kernel->base.fs);
 	file_system_free(kernel->base.fs);
 	kernel->base.fs = NULL;
 }

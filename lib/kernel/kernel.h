@@ -49,6 +49,7 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 int kernel_boot(struct ifs_kernel *kernel, const char **failed_step);
 /* Undoes the boot steps that were done, newest first, all but the first @keep of them. */
 #define BOOT_KEEP_PAGES 1u      /* the page allocator */
+#define BOOT_KEEP_VFIO 9u       /* all up to vfio: not LUO's device and its sessions */
 void kernel_unboot(struct ifs_kernel *kernel, unsigned keep);
 
 /* lib/kernel/shutdown.c: reports each block as a leak, drops them, returns how many there were. */

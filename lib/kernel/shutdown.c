@@ -49,18 +49,22 @@ static void count_after_processes(struct ifs_kernel *kernel, struct leaks *leaks
 {
 	u64 marks = kho_nr_preserved_pages(kernel->base.kho);
 	const struct file *file = NULL;
-	u32 refs;
 
 	while ((file = fs_next_file(kernel->base.fs, file)))
 		leak(leaks, 1, "open file %s, %u reference(s)", file->name, file->f_count);
-	refs = ifs_module_refcount(&iommufd_module_owner);
-	leak(leaks, refs, "%u reference(s) to the iommufd module", refs);
 	leak(leaks, iommufd_nr_objects(&kernel->base), "%llu iommufd object(s)",
 	     (unsigned long long)iommufd_nr_objects(&kernel->base));
 	if (marks > kernel->preserved_at_boot)
 		leak(leaks, marks - kernel->preserved_at_boot,
 		     "%llu page(s) marked for the next kernel",
 		     (unsigned long long)(marks - kernel->preserved_at_boot));
+}
+
+static void count_module_refs(struct leaks *leaks)
+{
+	u32 refs = ifs_module_refcount(&iommufd_module_owner);
+
+	leak(leaks, refs, "%u reference(s) to the iommufd module", refs);
 }
 
 static void count_pins(struct ifs_kernel *kernel, struct leaks *leaks)
@@ -133,6 +137,9 @@ uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
 
 	kernel_task_enter(&task, kernel, "shutdown");
 	count_after_processes(kernel, &leaks);
+	/* The files of a session that nobody claimed hold their handlers' modules, and may. */
+	kernel_unboot(kernel, BOOT_KEEP_VFIO);
+	count_module_refs(&leaks);
 	/* Domains of sessions that nobody claimed hold their pins until the IOMMU core ends. */
 	kernel_unboot(kernel, BOOT_KEEP_PAGES);
 	count_pins(kernel, &leaks);

@@ -136,11 +136,9 @@ static void mix_process(u64 *hash, struct ifs_process *process)
 	mix(hash, process->pid);
 	mix(hash, mm_vm_pin_pages(process->mm));
 	mix(hash, mm_vm_lck_pages(process->mm));
-	for (int fd = 0; fd < (int)process->rlimit_nofile; fd++) {
+	for (int fd = -1; (fd = files_next(process->files, fd + 1)) >= 0;) {
 		struct file *file = files_get(process->files, fd);
 
-		if (!file)
-			continue;
 		mix(hash, fd);
 		mix(hash, files_get_flags(process->files, fd));
 		mix_text(hash, file->name);

@@ -3,8 +3,9 @@
  * mmap, munmap and mprotect of memory files (mm/mmap.c): checks of the arguments that do not need
  * the address space, in Linux's order; the rest is lib/mm/.
  *
- * Unlike Linux: only shared mappings of files, at an address the simulator chooses. Anonymous
- * memory is the program's own and needs no system call here.
+ * Unlike Linux: only shared mappings of files, at an address the simulator chooses or where nothing
+ * else is mapped (MAP_FIXED_NOREPLACE). Anonymous memory is the program's own and needs no system
+ * call here.
  */
 #include "lib/kernel/syscall.h"
 
@@ -27,6 +28,8 @@ static int do_mmap(struct ifs_process *process, struct file *file, size_t length
 		return -EOPNOTSUPP;
 	if (flags & MAP_FIXED)
 		return -EOPNOTSUPP;
+	if (flags & MAP_FIXED_NOREPLACE && *out & ~PAGE_MASK)
+		return -EINVAL;
 	if (type != MAP_PRIVATE && (prot & PROT_WRITE) && !(file->f_mode & FMODE_WRITE))
 		return -EACCES;
 	if (!(file->f_mode & FMODE_READ))
@@ -42,7 +45,7 @@ int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, in
 {
 	struct file *file;
 	struct task task;
-	uva_t at = 0;
+	uva_t at = flags & MAP_FIXED_NOREPLACE ? (uintptr_t)*out : 0;
 	int err = -EBADF;
 
 	if ((u64)offset & ~PAGE_MASK)

@@ -19,6 +19,14 @@ static bool is_anon_inode(const struct file *file)
 	return !strncmp(file->name, "anon_inode:", 11);
 }
 
+/* rw_verify_area(): before @count is cut to MAX_RW_COUNT. */
+static int verify_area(u64 pos, u64 count)
+{
+	s64 end;
+
+	return count > INT64_MAX || check_add_overflow((s64)pos, (s64)count, &end) ? -EINVAL : 0;
+}
+
 /* @at < 0: at the file's own offset, which moves. */
 static long do_read(struct file *file, uva_t to, u64 count, s64 at)
 {
@@ -27,7 +35,7 @@ static long do_read(struct file *file, uva_t to, u64 count, s64 at)
 
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
-	if (!file->f_op->read)
+	if (!file->f_op->read || verify_area(pos, count))
 		return -EINVAL;
 	done = file->f_op->read(file, to, min(count, MAX_RW_COUNT), &pos);
 	if (done >= 0 && at < 0)
@@ -42,7 +50,7 @@ static long do_write(struct file *file, uva_t from, u64 count, s64 at)
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	if (!file->f_op->write)
+	if (!file->f_op->write || verify_area(pos, count))
 		return -EINVAL;
 	done = file->f_op->write(file, from, min(count, MAX_RW_COUNT), &pos);
 	if (done >= 0 && at < 0)

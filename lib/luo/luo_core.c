@@ -192,8 +192,11 @@ disable:
 void luo_late_exit(struct luo *luo)
 {
 	luo_device_unregister(luo);
-	/* Every process is gone, and with them every session of this kernel. */
-	WARN_ON(luo->outgoing.count);
+	/*
+	 * Every process is gone. What sessions there still are nobody claimed, or their own files
+	 * hold them (a session can be mapped into an iommufd that it preserves), in Linux for ever.
+	 */
+	luo->exiting = true;
 	luo_sessions_drop(&luo->incoming);
 	luo_sessions_drop(&luo->outgoing);
 	luo_state_teardown(luo);

@@ -100,6 +100,7 @@ struct luo {
 	struct kernel_base *kernel;
 	struct kho *kho;
 	bool enabled, exact;
+	bool exiting;                   /* the sessions left are dropped, not closed */
 	u64 liveupdate_num;             /* of the kernel before */
 	pa_t ser_pa;                    /* outgoing struct luo_ser, 0: none */
 	pa_t flbs_out_pa, flbs_in_pa;   /* pages of FLB records, 0: none */

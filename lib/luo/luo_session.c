@@ -120,7 +120,7 @@ void luo_session_release(struct file *file)
 	struct luo_session_header *sh;
 	int err;
 
-	if (luo_serialize_enter(luo))
+	if (luo->exiting || luo_serialize_enter(luo))
 		return;
 	if (session->retrieved) {
 		session->closing = true;
@@ -220,7 +220,10 @@ int luo_session_retrieve(struct luo *luo, const char *name, struct file **out)
 	return err;
 }
 
-/* The kernel ends: sessions nobody claimed, or that could not be finished, go without a word. */
+/*
+ * The kernel ends: sessions nobody claimed, or that could not be finished, go without a word. A
+ * file in one may hold the last reference to the session itself.
+ */
 void luo_sessions_drop(struct luo_session_header *sh)
 {
 	struct liveupdate_session *session, *next;

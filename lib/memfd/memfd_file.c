@@ -96,7 +96,26 @@ static u64 copy_in(void *to, uva_t from, u64 length)
 	return done;
 }
 
-/* One chunk, within 2 MiB. The number of bytes written, or -errno. */
+/* What was written may end the file; with nothing written, the place where it would have begun. */
+static void size_at_least(struct memfd *memfd, u64 size)
+{
+	u64 old_size = memfd->size;
+
+	if (size <= old_size)
+		return;
+	memfd->size = size;
+	/* Mappings that reach beyond the old end can now be used further. */
+	if (memfd->nr_mappings)
+		unmap_mapping_range(memfd->kernel, memfd, ALIGN_UP(old_size, PAGE_SIZE),
+				    ALIGN_UP(size, PAGE_SIZE) - ALIGN_UP(old_size, PAGE_SIZE));
+}
+
+/*
+ * One chunk, within 2 MiB. The number of bytes written, or -errno.
+ *
+ * If the user's memory ends before the chunk, the page to which the next byte would have gone stays
+ * in the file, and the file reaches up to that byte, even if it is the first (-EFAULT).
+ */
 static long write_chunk(struct memfd *memfd, uva_t from, u64 pos, u64 length)
 {
 	u64 index = pos >> PAGE_SHIFT, end = DIV_ROUND_UP(pos + length, PAGE_SIZE), done = 0;
@@ -125,19 +144,10 @@ static long write_chunk(struct memfd *memfd, uva_t from, u64 pos, u64 length)
 		if (copied < chunk)
 			break;
 	}
-	if (!done)
-		memfd_unfill(memfd, &added);
+	if (done < length)
+		memfd_unfill_from(memfd, &added, ((pos + done) >> PAGE_SHIFT) + 1);
 	pfn_runs_deinit(&memfd->kernel->heap, &added);
-	if (pos + done > memfd->size && done) {
-		u64 old_size = memfd->size;
-
-		memfd->size = pos + done;
-		/* Mappings that reach beyond the old end can now be used further. */
-		if (memfd->nr_mappings)
-			unmap_mapping_range(memfd->kernel, memfd, ALIGN_UP(old_size, PAGE_SIZE),
-					    ALIGN_UP(memfd->size, PAGE_SIZE) -
-					    ALIGN_UP(old_size, PAGE_SIZE));
-	}
+	size_at_least(memfd, pos + done);
 	return done ? (long)done : -EFAULT;
 }
 
@@ -218,9 +228,7 @@ static long memfd_llseek(struct file *file, s64 offset, int whence)
 	default:
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(base, offset, &to))
-		return offset > 0 ? -EOVERFLOW : -EINVAL;
-	if (to < 0)
+	if (check_add_overflow(base, offset, &to) || to < 0)
 		return -EINVAL;
 	file->f_pos = (u64)to;
 	return to;
@@ -228,13 +236,14 @@ static long memfd_llseek(struct file *file, s64 offset, int whence)
 
 /*
  * i_rwsem is held. Mappings follow: what they show beyond the new end traps, what is new appears.
+ * Without a change of size, too, pages beyond the end go (fallocate() may have put some there).
  */
 static void set_size(struct memfd *memfd, u64 size)
 {
 	u64 old_size = memfd->size;
 
 	memfd->size = size;
-	if (size < old_size) {
+	if (size <= old_size) {
 		memfd_remove(memfd, size, ALIGN_UP(MAX_LFS_FILESIZE, PAGE_SIZE));
 		/* Holes that a mapping showed beyond the end are not pages that were removed. */
 		old_size = size;
@@ -258,7 +267,7 @@ static int memfd_truncate(struct file *file, u64 size)
 		err = -EPERM;
 	else if (size != memfd->size && memfd->frozen)
 		err = -EPERM;
-	else if (size != memfd->size)
+	else
 		set_size(memfd, size);
 	up_write(&memfd->i_rwsem);
 	return err;
@@ -279,6 +288,8 @@ static int fallocate_locked(struct memfd *memfd, int mode, u64 start, u64 end)
 	}
 	if ((memfd->seals & F_SEAL_GROW) && end > memfd->size)
 		return -EPERM;
+	if (end > MAX_LFS_FILESIZE - (PAGE_SIZE - 1))
+		return -EFBIG;          /* the last page would end beyond */
 	err = memfd_populate(memfd, start >> PAGE_SHIFT,
 			     DIV_ROUND_UP(end, PAGE_SIZE) - (start >> PAGE_SHIFT));
 	if (!err && !(mode & FALLOC_KEEP_SIZE) && end > memfd->size)

@@ -33,10 +33,13 @@ void memfd_pages_init(struct memfd *memfd);
 void memfd_pages_deinit(struct memfd *memfd);
 /*
  * Fills holes of [index, index + nr_pages). What was added is appended to @added as byte ranges, to
- * be taken back by memfd_unfill(). On failure nothing is added.
+ * be taken back by memfd_unfill(). On failure nothing is added and @added, which must have been
+ * empty, holds no memory.
  */
 int memfd_fill(struct memfd *memfd, u64 index, u64 nr_pages, struct pfn_runs *added);
 void memfd_unfill(struct memfd *memfd, struct pfn_runs *added);
+/* The same for the pages from @index on, but no part of a folio. */
+void memfd_unfill_from(struct memfd *memfd, const struct pfn_runs *added, u64 index);
 /* Removes the bytes [start, end): whole pages go, edges and what cannot be split are zeroed. */
 void memfd_remove(struct memfd *memfd, u64 start, u64 end);
 /* The frames of [index, index + nr_pages), all present. */

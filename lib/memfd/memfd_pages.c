@@ -203,6 +203,7 @@ int memfd_fill(struct memfd *memfd, u64 index, u64 nr_pages, struct pfn_runs *ad
 		err = hole_fill(memfd, first, fill_end, added);
 		if (err) {
 			memfd_unfill(memfd, added);
+			pfn_runs_deinit(&memfd->kernel->heap, added);
 			return err;
 		}
 	}
@@ -221,18 +222,26 @@ static void extent_erase(struct memfd *memfd, const struct memfd_extent *extent)
 	memfd->nr_pages -= extent->nr_pages;
 }
 
-void memfd_unfill(struct memfd *memfd, struct pfn_runs *added)
+void memfd_unfill_from(struct memfd *memfd, const struct pfn_runs *added, u64 index)
 {
+	u64 keep_end = ALIGN_UP(index, 1ull << memfd->config.folio_order);
 	struct memfd_extent extent;
 
 	for (u32 i = 0; i < added->nr; i++) {
 		u64 at = added->runs[i].pa >> PAGE_SHIFT, end = at + added->runs[i].nr_pages;
+
+		at = max(at, keep_end);
 
 		while (extent_first(memfd, at, end, &extent)) {
 			extent_erase(memfd, &extent);
 			frames_release(memfd->kernel, extent.pa, extent.nr_pages);
 		}
 	}
+}
+
+void memfd_unfill(struct memfd *memfd, struct pfn_runs *added)
+{
+	memfd_unfill_from(memfd, added, 0);
 	added->nr = 0;
 }
 

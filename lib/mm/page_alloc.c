@@ -78,8 +78,8 @@ static void tell_checker(struct page_alloc *pages, u64 first, u64 last, enum fra
 
 /*
  * Until a frame changes hands for the first time, this kernel has only been finding out what the
- * previous one kept: the checker goes on with what that one said. A boot that fails before, fails with
- * nobody's memory taken away.
+ * previous one kept: the checker goes on with what that one said. A boot that fails before, fails
+ * with nobody's memory taken away.
  */
 static void publish(struct page_alloc *pages)
 {

@@ -9,7 +9,8 @@
  *
  * Unlike Linux: own memory is looked at when it is pinned, not tracked. Its pages are made present
  * with the permission asked for (MADV_POPULATE_READ or _WRITE), which is also what breaks
- * copy-on-write there as FAULT_FLAG_UNSHARE does here.
+ * copy-on-write there as FAULT_FLAG_UNSHARE does here. Of a trusting process that is not asked: a
+ * device that reaches a page that is not there is refused then, not the pin.
  */
 #include <sys/mman.h>
 
@@ -137,7 +138,7 @@ static int own_memory_frames(struct mm *mm, uva_t start, uva_t last, bool write,
 {
 	u64 length = last - start + 1;
 
-	if (madvise((void *)(uintptr_t)start, length,
+	if (!mm->trusting && madvise((void *)(uintptr_t)start, length,
 		    write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ)) {
 		if (errno != EINVAL || host_can_populate() || !host_pages_mapped(start, length))
 			return -EFAULT;

@@ -54,7 +54,10 @@ int copy_to_user(uva_t to, const void *from, size_t length);
 int copy_struct_from_user(void *to, size_t ksize, uva_t from, size_t usize);
 void mm_set_trusting(struct mm *mm, bool trusting);
 
-/* VMAs of our own mmap(). @munmap splits as mmap(2) does. */
+/*
+ * VMAs of our own mmap(). munmap splits as munmap(2) does. With MAP_FIXED_NOREPLACE @out says
+ * where, and -EEXIST that something is there already, ours or the program's.
+ */
 int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int prot, int flags,
 		 uva_t *out);
 int mm_munmap(struct mm *mm, uva_t start, u64 length);

@@ -13,9 +13,10 @@
  * A forked child has the same mappings at the same addresses (mm_fork()). Since all processes live
  * in one program, the host's memory is theirs together and goes when the last of them unmaps it.
  *
- * Left out: MAP_PRIVATE, MAP_FIXED, merging of neighbours.
+ * Left out: MAP_PRIVATE, MAP_FIXED (but not MAP_FIXED_NOREPLACE), merging of neighbours.
  */
 #include <assert.h>
+#include <errno.h>
 #include <sys/mman.h>
 
 #include <iommufd-sim/proto/file.h>
@@ -77,6 +78,18 @@ static void host_unmapped(void *ctx, u64 first, u64 last, bool marked)
 	munmap(host(first << PAGE_SHIFT), (last - first + 1) << PAGE_SHIFT);
 }
 
+/* A range of the program's addresses that traps, at @at if it is not 0. */
+static int reserve_host(uva_t at, u64 length, uva_t *out)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED_NOREPLACE : 0);
+	void *range = mmap(host(at), length, PROT_NONE, flags, -1, 0);
+
+	if (range == MAP_FAILED)
+		return at && errno == EEXIST ? -EEXIST : -ENOMEM;
+	*out = (uintptr_t)range;
+	return 0;
+}
+
 /* Takes @vma out of its address space; its record stays with the caller. */
 static void vma_unlink(struct vma *vma)
 {
@@ -104,8 +117,8 @@ int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int p
 {
 	struct vma *vma;
 	bool may_write;
+	uva_t at;
 	u64 first;
-	void *at;
 	int err;
 
 	if (!length || offset & ~PAGE_MASK || length & ~PAGE_MASK)
@@ -124,14 +137,15 @@ int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int p
 	vma = kheap_new(&mm->kernel->heap, struct vma);
 	if (!vma)
 		goto unlock;
-	at = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED)
+	err = reserve_host(flags & MAP_FIXED_NOREPLACE ? *out : 0, length, &at);
+	if (err)
 		goto free_vma;
-	*vma = (struct vma){ .mm = mm, .file = file, .start = (uintptr_t)at, .length = length,
+	err = -ENOMEM;
+	*vma = (struct vma){ .mm = mm, .file = file, .start = at, .length = length,
 			     .offset = offset, .prot = prot, .may_write = may_write };
 	first = vma->start >> PAGE_SHIFT;
 	if (!range_count_inc(&mm->um->host_maps, first, vma_last(vma) >> PAGE_SHIFT)) {
-		munmap(at, length);
+		munmap(host(at), length);
 		goto free_vma;
 	}
 	if (!range_tree_insert(&mm->vmas, vma->start, vma_last(vma), (uintptr_t)vma))

@@ -344,3 +344,8 @@ struct vfio_device *ifs_vfio_device_from_file(struct file *file)
 		return NULL;
 	return ((struct vfio_device_file *)file->private_data)->device;
 }
+
+bool ifs_vfio_file_is_bound(const struct file *file)
+{
+	return ((const struct vfio_device_file *)file->private_data)->access_granted;
+}

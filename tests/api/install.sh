@@ -4,7 +4,7 @@
 # pkg-config (shared and static), then uses the project as a meson subproject.
 # Without this, a header that is not installed or a wrong .pc file is found by users first.
 set -euo pipefail
-source_root=$1 build_root=$2 example=$3
+source_root=$1 build_root=$2 example=$3 design=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -20,7 +20,13 @@ LD_LIBRARY_PATH=$lib "$work/shared"
 cc -Wall -Werror "${cflags[@]}" "$example" "$lib/libiommufd-sim.a" -lglib-2.0 -lfdt \
 	-o "$work/static"
 "$work/static"
-echo "installed: shared and static work"
+cc -Wall -Werror "${cflags[@]}" "$design" "${libs[@]}" -o "$work/design"
+LD_LIBRARY_PATH=$lib "$work/design"
+echo "installed: shared and static work, and a design on the proto headers"
+for page in iommufd-sim.1 libiommufd-sim.7; do
+	[[ -n $(find "$work/root" -path "*/man${page##*.}/$page*") ]] ||
+		{ echo "$page was not installed"; exit 1; }
+done
 
 # Every public header stands alone; autoptr.h is for those who have GLib.
 no_pc=(env -u PKG_CONFIG_PATH -u PKG_CONFIG_SYSROOT_DIR)

@@ -20,7 +20,7 @@ exported.discard("IOMMUFD_SIM_0")
 declared = set()
 for header in (root / "include" / "iommufd-sim").rglob("*.h"):
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
-    for match in re.finditer(r"IFS_PUBLIC\s[^;{]*?\b(ifs_\w+)\s*\(", text):
+    for match in re.finditer(r"IFS_PUBLIC\s[^;{]*?\b(ifs_\w+)\s*[(;]", text):
         declared.add(match.group(1))
 
 failures = [f"exported but not ifs_: {s}" for s in sorted(exported) if not s.startswith("ifs_")]

@@ -37,12 +37,14 @@ static inline uint64_t fuzz_number(struct fuzz_input *in)
 {
 	uint8_t kind = fuzz_u8(in), value = fuzz_u8(in);
 
-	switch (kind % 6) {
+	switch (kind % 8) {
 	case 0: return value;
 	case 1: return (uint64_t)value << 12;
 	case 2: return (uint64_t)value << 21;
 	case 3: return (1ull << (value % 64)) + (kind >> 5) - 4;
 	case 4: return ~0ull - value;
+	case 5: return (uint64_t)value << 16;
+	case 6: return 0;
 	default: return ((uint64_t)value << 12) + (kind >> 3);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * A handed-over machine with the fuzzer's patches in what crosses: the next kernel must refuse it,
- * confine the damage or not care. An input is a list of patches: which page, which word, xor with what.
+ * confine the damage or not care. An input is a list of patches: which page, word, xor with what.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -47,7 +47,8 @@ static struct handed_over *handed_over(void)
 static void patch(struct handed_over *h, struct lu_scenario *s, struct fuzz_input *in)
 {
 	for (unsigned i = 0; i < MAX_PATCHES && in->left >= 5; i++) {
-		uint64_t pa = h->pages[fuzz_u16(in) % h->nr_pages] + 8 * (fuzz_u16(in) % 512), value;
+		uint64_t page = h->pages[fuzz_u16(in) % h->nr_pages];
+		uint64_t pa = page + 8 * (fuzz_u16(in) % 512), value;
 		uint8_t kind = fuzz_u8(in);
 
 		assert(ifs_machine_read_ram(s->machine, pa, &value, 8));
@@ -64,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct handed_over *h = handed_over();
 	struct lu_scenario s = h->scenario;
 	struct fuzz_input in = { data, size };
-	unsigned boot = lu_scenario_find(&s, 0, LU_BOOT), end = lu_scenario_find(&s, boot, LU_PRESERVE);
+	unsigned boot = lu_scenario_find(&s, 0, LU_BOOT);
+	unsigned end = lu_scenario_find(&s, boot, LU_PRESERVE);
 	const char *broken;
 
 	s.machine = NULL;
@@ -79,6 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fprintf(stderr, "%s\n", broken);
 			abort();
 		}
+		/* Damage may cost memory for good, but must not crash the teardown either. */
+		ifs_kernel_shutdown(s.kernel);
+		s.kernel = NULL;
 	} else if (!s.error.text[0]) {
 		abort();
 	}

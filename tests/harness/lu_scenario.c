@@ -382,14 +382,18 @@ void lu_scenario_init(struct lu_scenario *s, const struct lu_config *config)
 	};
 
 	*s = (struct lu_scenario){ .config = *config };
-	s->machine = ifs_machine_new(&machine, &s->error);
+	s->machine = config->machine ? config->machine : ifs_machine_new(&machine, &s->error);
 	assert(s->machine);
+	if (config->machine)
+		ifs_machine_reset(s->machine);
 	for (unsigned i = 0; i < config->devices; i++) {
 		struct ifs_device_config device = {
 			.size = sizeof(device), .bus = (uint8_t)(1 + i),
 		};
 
-		s->devices[i] = ifs_machine_add_device(s->machine, &device, &s->error);
+		s->devices[i] = config->machine
+			? ifs_machine_get_device(s->machine, i)
+			: ifs_machine_add_device(s->machine, &device, &s->error);
 		assert(s->devices[i]);
 	}
 	plan_setup(s);
@@ -425,7 +429,8 @@ unsigned lu_scenario_find(const struct lu_scenario *s, unsigned from, enum lu_ph
 void lu_scenario_deinit(struct lu_scenario *s)
 {
 	ifs_kernel_drop(s->kernel);
-	ifs_machine_free(s->machine);
+	if (!s->config.machine)
+		ifs_machine_free(s->machine);
 }
 
 int lu_arena_copy(struct ifs_machine *machine)

@@ -32,6 +32,11 @@ struct lu_config {
 	uint32_t folio_order;
 	const char *design;
 	bool not_exact;                 /* known bugs of 7.3 (errors that stick, ...) are mended */
+	/*
+	 * One that an earlier scenario of that ram_bytes and those devices left: it is reset and
+	 * used, and is still the caller's in the end. NULL: a new one.
+	 */
+	struct ifs_machine *machine;
 };
 
 enum lu_phase { LU_SETUP, LU_PRESERVE, LU_KEXEC, LU_BLACKOUT, LU_BOOT, LU_RESTORE, LU_END };

@@ -5,9 +5,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 command, data, case = sys.argv[1:4]
 
@@ -140,8 +142,13 @@ def case_bad_guest():
         region(0x800, 0xfff, "rom): pc.bios"): (":4: ", "not aligned"),
         region(0, 0xfff, "ram): r @0000000000000800"): (":4: ", "offset", "not aligned"),
         region(0x2000, 0xfff, "ram): r"): (":4: ", "ends before it starts"),
-        region(0, 2**64 - 1, "ram): r"): (":4: ", "larger than any file"),
+        region(0, 2**64 - 1, "ram): r"): (":4: ", "beyond the 48-bit addresses"),
+        region(0, 0xfff, "ram): r @7ffffffffffff000"): (":4: ", "larger than any file"),
         region(0, 0xfff, "ram)"): (":4: ", "not a region"),
+        region(1 << 48, (1 << 48) + 0xfff, "ram): r"): (":4: ", "beyond the 48-bit addresses"),
+        region(0xfeeff000, 0xfeefffff, "ram): r"): (":4: ", "covers the interrupt window"),
+        region(1 << 40, (1 << 44) + (1 << 40) - 1, "ram): r"): ("16.", "TiB", "more than 16 TiB"),
+        head + "  \033[31mred\a \u201c\n": (":4: ", '"\\x1b[31mred\\x07 ""'),
         head + "  000-fff (prio 0, ram): r\n": (":4: ", "not a region"),
         head + ram + head + ram: ("second view",),
         head + ram + "\0": ("NUL",),
@@ -153,7 +160,17 @@ def case_bad_guest():
             file.write(text)
             file.flush()
             one_line_error(["live-update", "--guest", file.name], file.name, *words)
-    one_line_error(["live-update", "--guest", "/nonexistent"], "/nonexistent", "cannot be read")
+    one_line_error(["live-update", "--guest", "/nonexistent"],
+                   "sim: /nonexistent: cannot be read: No such file or directory")
+    one_line_error(["live-update", "--guest", "/dev"], "/dev: cannot be read: Is a directory")
+    one_line_error(["live-update", "--guest", command], "NUL")
+    one_line_error(["live-update", "--guest", "/dev/zero"], "/dev/zero", "larger than 16 MiB")
+    one_line_error(["live-update", "--guest", "/dev/stdin", "--exec"], "not a regular file")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "two\nlines")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("hello\n")
+        one_line_error(["live-update", "--guest", path], "two\\x0alines: not a flat view")
 
 
 def case_bad_options():
@@ -166,10 +183,72 @@ def case_bad_options():
     one_line_error(base + ["--design", "v9"], 'no design "v9"')
     one_line_error(base + ["--memory", "4095M"], "--memory")
     one_line_error(base + ["--memory", "2G"], "larger than the machine's RAM")
-    one_line_error(base + ["--dma-bursts", "-1"], "--dma-bursts")
+    one_line_error(base + ["--memory", "17T"], '--memory is "17T", larger than 16T')
+    one_line_error(base + ["--memory", "16E"], "--memory")
+    one_line_error(base + ["--dma-bursts", "-1"], "--dma-bursts is -1")
+    one_line_error(base + ["--dma-bursts", "1000001"], "--dma-bursts is 1000001")
+    one_line_error(base + ["--devices", "x"], '"x" for --devices', "--help")
+    one_line_error(base + ["--arena", ""], "--arena is empty")
+    one_line_error(base + ["--arena", "/dev/full"], "/dev/full: File exists")
+    one_line_error(base + ["--arena", "/nonexistent/arena"], "cannot create arena /nonexistent/")
+    one_line_error(["live-update", "--guest", ""], "which guest?")
+    one_line_error(["info", ""], "one arena")
+    one_line_error(["info", "/dev/null"], "/dev/null: not an arena")
     one_line_error(base + ["extra"], "extra")
     one_line_error(base + ["--nonsense"], "--nonsense")
     one_line_error(["live-update-resume", "--guest", guest("4G")], "not a command for users")
+
+
+def case_help():
+    """Help says what to type, in the C locale too."""
+    for name, word in (("live-update", "--guest FILE"), ("info", "ARENA")):
+        for option in ("--help", "-h"):
+            text = run(name, option).stdout
+            assert f"iommufd-sim {name} [OPTION...] {word}" in text, text
+
+
+def case_streams():
+    """Closed and full standard streams: nothing of them ends up in the machine or gets lost."""
+    base = f"'{command}' live-update --updates 1 --guest '{guest('4G')}'"
+    def shell(text):
+        done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, timeout=300)
+        return done.returncode, done.stdout, done.stderr
+
+    for option in ("", " --exec"):
+        status, out, _ = shell(base + option + " 2>&-")
+        assert status == 0 and "every update went through" in out, (status, out)
+        assert shell(base + option + " --quiet >&-") == (2, "", "iommufd-sim: standard output "
+            "cannot be written: Bad file descriptor\n")
+        assert shell(base + option + " <&- >&- 2>&-")[0] == 2
+    assert shell(base + " --quiet >/dev/full") == (2, "", "iommufd-sim: standard output cannot be "
+        "written: No space left on device\n")
+    assert shell(f"'{command}' --help >/dev/full")[0] == 2
+
+
+def case_json():
+    """Whatever bytes a file name has, the report is JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(os.fsencode(folder), b'a"\\\n\xff\x01')
+        shutil.copy(guest("4G"), path)
+        done = subprocess.run([command, "live-update", "-q", "-j", "-u", "1", "-g", path],
+                              capture_output=True, check=True, timeout=300)
+        name = json.loads(done.stdout.decode("utf-8"))["guest"]
+        assert name.endswith('a"\\\n\ufffd\x01'), name
+
+
+def case_cut_short():
+    """A file system that fills up under the arena ends in a line, not in a core file."""
+    with tempfile.TemporaryDirectory() as folder:
+        arena = os.path.join(folder, "arena")
+        with subprocess.Popen([command, "live-update", "-q", "-u", "1000", "--arena", arena,
+                               "-g", guest("4G")], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) as process:
+            while not os.path.exists(arena) or os.path.getsize(arena) < 1 << 20:
+                time.sleep(0.01)
+            os.truncate(arena, 4096)
+            error = process.communicate(timeout=300)[1]
+        assert process.returncode == 2 and error.count("\n") == 1, (process.returncode, error)
+        assert error.startswith("iommufd-sim: the arena: its file system is full"), error
 
 
 def case_arena():

@@ -142,6 +142,46 @@ static void test_session_unclaimed_dma_goes_on(void **state)
 	ifs_device_stream_stop(f->devices[0]);
 }
 
+/* The modules that a session holds until it is claimed would pass for leaked ones. */
+static void test_session_listed_and_unclaimed_is_no_leak(void **state)
+{
+	struct fixture *f = *state;
+	struct vmm agent = { .f = f, .process = f->process };
+	struct one a;
+
+	agent.liveupdate = vmm_open(&agent, "/dev/liveupdate");
+	one_start(&a, f, 0, "a", agent.liveupdate);
+	one_preserve(&a);
+	fixture_kexec(f);
+	agent.process = f->process;
+	agent.liveupdate = vmm_open(&agent, "/dev/liveupdate");
+	assert_int_equal(vmm_try_retrieve_session(&agent, "b"), -ENOENT);
+}
+
+/* A session that one of its own files holds would be finished while it is being dropped. */
+static void test_session_held_by_its_own_iommufd_is_dropped_once(void **state)
+{
+	struct fixture *f = *state;
+	struct vmm vmm = { .f = f, .process = f->process };
+	struct one a;
+
+	vmm.liveupdate = vmm_open(&vmm, "/dev/liveupdate");
+	one_start(&a, f, 0, "a", vmm.liveupdate);
+	one_preserve(&a);
+	fixture_kexec(f);
+	vmm.process = f->process;
+	vmm.liveupdate = vmm_open(&vmm, "/dev/liveupdate");
+	vmm.session = vmm_try_retrieve_session(&vmm, "a");
+	vmm.iommufd = vmm_try_retrieve(&vmm, vmm.session, VMM_TOKEN_IOMMUFD);
+	assert_true(vmm.iommufd >= 0);
+	/* Without a domain nobody looks whether the file can be mapped at all; nor does Linux. */
+	assert_int_equal(vmm_try_map(&vmm, vmm.iommufd, vmm_ioas(&vmm, vmm.iommufd), vmm.session,
+				     0, 4096), 0);
+	/* Linux keeps both files and the IOAS for ever. */
+	f->expected_leaks = 3;
+	fixture_expect(f, IFS_RULE_LEAK, FIXTURE_ANY);
+}
+
 /* A name used for a session of this kernel would clash with one that came from the last. */
 static void test_session_same_name_old_and_new(void **state)
 {
@@ -167,6 +207,8 @@ int main(void)
 		T(test_two_sessions_both_taken_over),
 		T(test_two_sessions_one_closed_other_survives),
 		T(test_session_unclaimed_dma_goes_on),
+		T(test_session_listed_and_unclaimed_is_no_leak),
+		T(test_session_held_by_its_own_iommufd_is_dropped_once),
 		T(test_session_same_name_old_and_new),
 	};
 

@@ -54,6 +54,9 @@ static void test_add_out_of_range_or_taken_is_refused(void **state)
 	assert_string_equal(error.text, "device 0000:02:00.8: address out of range");
 	assert_null(ifs_machine_add_device(t->machine, &config, &error));
 	assert_string_equal(error.text, "device 0000:09:00.0: IOMMU unit 1 of 1");
+	assert_null(add(t, 7, 1, 0, 0, &error));
+	assert_string_equal(error.text, "device 0007:01:00.0: IOMMU unit 0 has one of that address "
+					"in another segment");
 	config.size = 0;
 	assert_null(ifs_machine_add_device(t->machine, &config, &error));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Same calls, same seed, same bytes: the whole arena (hardware, checkers, RAM) is equal after each run
- * of the same live update, whoever runs beside it. This holds within a process, where heap addresses
- * differ from run to run, and for machines on several threads at once.
+ * Same calls, same seed, same bytes: the whole arena (hardware, checkers, RAM) is equal after each
+ * run of the same live update, whoever runs beside it. This holds within a process, where heap
+ * addresses differ from run to run, and for machines on several threads at once.
  */
 #include "tests/harness/lu_scenario.h"
 

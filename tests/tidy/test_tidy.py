@@ -27,7 +27,20 @@ class Tidy(unittest.TestCase):
 
     def test_licence_missing(self):
         self.fires('sim/a.c', 'int f(void);\n', 'licence', 1, licence='')
-        self.fires('tests/a.py', 'pass\n', 'licence', 1, licence='')
+
+    def test_licence_of_any_tracked_file(self):
+        def found(path, data, covered=()):
+            return ['%d: %s' % offence for offence in tidy.check_tracked(path, data, covered)]
+
+        for path in ('tests/a.py', 'meson.build', 'lib/a/meson.build', 'docs/a.md', 'dev'):
+            self.assertEqual(len(found(path, b'pass\n')), 1, path)
+            self.assertIn('licence', found(path, b'pass\n')[0])
+            self.assertEqual(found(path, b'#!/x\n# ' + LICENCE[3:-4].encode() + b'\n'), [])
+        self.assertEqual(found('docs/a.md', b'text\n', ['docs/*.md']), [])
+        self.assertEqual(len(found('docs/a.txt', b'text\n', ['docs/*.md'])), 1)
+        self.assertEqual(len(found('tests/fuzz/seeds/a', b'\xff\0')), 1)
+        self.assertEqual(found('tests/fuzz/seeds/a', b'\xff\0', ['tests/fuzz/seeds/*']), [])
+        self.assertEqual(found('LICENSES/a.txt', b'text\n'), [])
 
     def test_file_too_long(self):
         self.silent('sim/a.c', '\n' * 499)

@@ -2,11 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
 """Checks the rules of the tree that a compiler does not: one line per offence, file:line: text.
 
+Every tracked text file names its licence in its first lines, or REUSE.toml does. Sources are
+looked at more closely.
+
 Usage: tidy.py ROOT
 """
+import fnmatch
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tomllib
 
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70
@@ -192,27 +199,67 @@ def check_file(path, text):
     yield from check_lines(path, text)
     if path.endswith(('.c', '.h')):
         yield from check_c(path, text)
-    elif path.endswith(('.py', '.sh')) and SPDX not in '\n'.join(text.split('\n')[:3]):
-        yield 1, 'no licence in the first lines'
+
+
+def is_source(path):
+    return path.startswith(tuple(tree + '/' for tree in C_TREES)) and \
+        (path.endswith(('.c', '.h', '.py', '.sh')) or path.endswith('meson.build')) and \
+        not path.startswith(SKIPPED)
+
+
+def check_licence(path, text, covered):
+    """@covered: the patterns of REUSE.toml, for files that have no room for a comment."""
+    if SPDX in '\n'.join(text.split('\n')[:3]) or path.startswith('LICENSES/'):
+        return
+    if not any(fnmatch.fnmatchcase(path, pattern) for pattern in covered):
+        yield 1, 'no licence in the first lines, nor in REUSE.toml'
+
+
+def check_tracked(path, data, covered):
+    """All offences in the tracked file @path with the bytes @data."""
+    try:
+        text = data.decode('utf-8')
+    except UnicodeDecodeError:
+        text = '\0'
+    if '\0' in text:
+        text = ''               # not text: REUSE.toml has to know it
+    yield from check_licence(path, text, covered)
+    if is_source(path):
+        yield from check_file(path, text)
+    elif not path.startswith(SKIPPED):
+        yield from check_words(path, text)
+
+
+def covered_by_reuse(root):
+    try:
+        with open(os.path.join(root, 'REUSE.toml'), 'rb') as f:
+            annotations = tomllib.load(f)['annotations']
+    except FileNotFoundError:
+        return []
+    return [path for annotation in annotations for path in annotation['path']]
 
 
 def files(root):
-    for tree in C_TREES:
-        for folder, subfolders, names in os.walk(os.path.join(root, tree)):
-            subfolders.sort()
-            for name in sorted(names):
-                path = os.path.relpath(os.path.join(folder, name), root)
-                if path.startswith(SKIPPED) or '__pycache__' in path:
-                    continue
-                if name.endswith(('.c', '.h', '.py', '.sh')) or name == 'meson.build':
-                    yield path
+    """What git tracks; without git, all but build folders."""
+    if os.path.exists(os.path.join(root, '.git')) and shutil.which('git'):
+        listed = subprocess.run(['git', '-C', root, 'ls-files', '-z'], capture_output=True)
+        if listed.returncode == 0:
+            yield from sorted(path for path in listed.stdout.decode().split('\0')
+                              if path and os.path.isfile(os.path.join(root, path)))
+            return
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(s for s in subfolders
+                               if not s.startswith(('build', '.git', '__pycache__')))
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(folder, name), root)
 
 
 def main(root):
     bad = 0
+    covered = covered_by_reuse(root)
     for path in files(root):
-        with open(os.path.join(root, path), encoding='utf-8') as f:
-            for number, why in sorted(check_file(path, f.read())):
+        with open(os.path.join(root, path), 'rb') as f:
+            for number, why in sorted(check_tracked(path, f.read(), covered)):
                 print('%s:%d: %s' % (path, number, why))
                 bad += 1
     if bad:

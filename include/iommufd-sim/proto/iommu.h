@@ -132,6 +132,7 @@ struct iommu_device {
 	struct mutex lock;      /* root and context tables */
 	pa_t root_pa;
 	u64 *did_bitmap;
+	u32 did_end;            /* all ids from here on are free */
 	u32 nr_dids;
 	struct list_head list;
 	void *preserved_state;  /* of a design */

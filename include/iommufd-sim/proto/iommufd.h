@@ -172,7 +172,7 @@ IFS_PUBLIC int ifs_iopt_area_for_each_run(struct iopt_area *area,
 					  void *ctx);
 
 /* THIS_MODULE of what is linked into iommufd: for the .owner of its handlers. */
-extern const struct module iommufd_module_owner;
+IFS_PUBLIC extern const struct module ifs_iommufd_module_owner;
 
 /* For a design's restore half. */
 /* A new iommufd file with an empty context, as open("/dev/iommu") makes it. */
@@ -200,6 +200,7 @@ struct iommufd_ucmd {
 };
 IFS_PUBLIC int ifs_iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t cmd_len);
 
+#define iommufd_module_owner ifs_iommufd_module_owner
 #define iommufd_ctx_from_file ifs_iommufd_ctx_from_file
 #define iommufd_ctx_put ifs_iommufd_ctx_put
 #define iommufd_lock_obj ifs_iommufd_lock_obj

@@ -9,6 +9,11 @@ struct vfio_device;
 
 /* NULL: not a VFIO device file. */
 IFS_PUBLIC struct vfio_device *ifs_vfio_device_from_file(struct file *file);
+/*
+ * Is it this open file of the device that is bound? Others may be open; they hold nothing.
+ * Needs a VFIO device file.
+ */
+IFS_PUBLIC bool ifs_vfio_file_is_bound(const struct file *file);
 IFS_PUBLIC struct device *ifs_vfio_device_dev(struct vfio_device *vdev);
 /* Bound to an iommufd: its device object there, else NULL. */
 IFS_PUBLIC struct iommufd_device *ifs_vfio_device_idev(struct vfio_device *vdev);

@@ -30,6 +30,16 @@ static struct ref_in_domain *find_domain(struct ref_state *state, u64 id)
 	return NULL;
 }
 
+void ref_owner_thaw(struct ref_in_owner *owner)
+{
+	while (owner->nr_frozen) {
+		struct file *file = owner->frozen[--owner->nr_frozen];
+
+		ifs_memfd_set_frozen(file, false);
+		fput(file);
+	}
+}
+
 void ref_owner_free(struct ref_in_owner *owner)
 {
 	list_del(&owner->list);
@@ -58,10 +68,10 @@ static int read_iommufd_record(struct ref_in_owner *owner)
 		owner->frozen = kcalloc(rec->nr_files, sizeof(*owner->frozen), GFP_KERNEL);
 		if (!owner->frozen)
 			return -ENOMEM;
+		owner->max_frozen = rec->nr_files;
 	}
 	memcpy(owner->hwpts, rec->hwpts, rec->nr_hwpts * sizeof(*owner->hwpts));
 	owner->nr_hwpts = rec->nr_hwpts;
-	owner->nr_files = rec->nr_files;
 	owner->bad = false;
 	return 0;
 }
@@ -210,6 +220,8 @@ void ref_incoming_drop(struct ref_state *state)
 		list_del(&unit->list);
 		kfree(unit);
 	}
-	list_for_each_entry_safe(owner, next_owner, &state->owners, list)
+	list_for_each_entry_safe(owner, next_owner, &state->owners, list) {
+		ref_owner_thaw(owner);
 		ref_owner_free(owner);
+	}
 }

@@ -69,9 +69,9 @@ struct ref_in_owner {
 	phys_addr_t iommufd_pa;
 	bool bad;               /* its file record does not check: nothing of it can be restored */
 	struct iommufd_ctx *ictx;       /* retrieved: the only one who may have its devices */
-	u32 nr_hwpts, nr_files, nr_frozen;
+	u32 nr_hwpts, nr_frozen, max_frozen;
 	struct ref_iommufd_hwpt *hwpts; /* copied */
-	struct file **frozen;   /* memory files retrieved so far; LUO holds them */
+	struct file **frozen;   /* memory files retrieved so far, a reference each */
 };
 
 struct ref_in_domain {
@@ -110,6 +110,8 @@ struct ref_state {
 int ref_incoming_read(struct ref_state *state, const struct ref_incoming_chain *chain);
 void ref_incoming_drop(struct ref_state *state);
 void ref_owner_free(struct ref_in_owner *owner);
+/* Memory files of the owner's session may change again. Not under ref_state.lock. */
+void ref_owner_thaw(struct ref_in_owner *owner);
 
 /* boot.c: the hooks of the IOMMU core. */
 int ref_iommu_boot(void *kernel_data, struct iommu_device *iommu, pa_t *root_pa);

@@ -7,9 +7,9 @@
  * Memory under a live restored domain is kept twice. The frames its leaves lead to are pinned from
  * the moment it is adopted: whatever becomes of the memory file (hole, truncation, a retrieve that
  * fails and drops everything), a frame a device can reach is not used for anything else. And the
- * file is frozen from its retrieve until the iommufd is finished (LUO holds it as long), so that
- * what the device writes to stays what the file shows. Any memory file of the session is frozen,
- * also one the records do not mention: they may be damaged.
+ * file is frozen and held from its retrieve until the iommufd is finished, so that what the device
+ * writes to stays what the file shows. Any memory file of the session is frozen, also one the
+ * records do not mention: they may be damaged.
  *
  * Finish. FINISH is refused (-EBUSY) while a device is still attached to a restored domain: swap it
  * to a rebuilt HWPT, or detach it. When the last descriptor of the session is closed instead, the
@@ -132,6 +132,35 @@ int ref_ioctl_restore(struct iommufd_ucmd *ucmd)
 	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }
 
+static bool frozen_has_room(struct ref_in_owner *owner)
+{
+	u32 max = owner->max_frozen ? 2 * owner->max_frozen : 4;
+	struct file **larger;
+
+	if (owner->nr_frozen < owner->max_frozen)
+		return true;
+	larger = krealloc(owner->frozen, max * sizeof(*larger), GFP_KERNEL);
+	if (!larger)
+		return false;
+	owner->frozen = larger;
+	owner->max_frozen = max;
+	return true;
+}
+
+/*
+ * There is room from the start for as many files as the tables lead to; without memory for a
+ * further one, it may change: the frames under a device are pinned all the same.
+ */
+static void freeze_for(struct ref_in_owner *owner, struct file *file)
+{
+	if (!frozen_has_room(owner)) {
+		pr_warn("reference: no memory to freeze a memory file");
+		return;
+	}
+	ifs_memfd_set_frozen(file, true);
+	owner->frozen[owner->nr_frozen++] = get_file(file);
+}
+
 void ref_file_retrieved(void *kernel_data, struct liveupdate_session *session, u64 token,
 			struct file *file)
 {
@@ -142,14 +171,9 @@ void ref_file_retrieved(void *kernel_data, struct liveupdate_session *session, u
 	if (!ifs_file_is_memfd(file))
 		return;
 	mutex_lock(&state->lock);
-	list_for_each_entry(owner, &state->owners, list) {
-		if (strcmp(owner->session, name))
-			continue;
-		ifs_memfd_set_frozen(file, true);
-		/* One the records do not know of stays frozen: there is no place to remember it. */
-		if (owner->nr_frozen < owner->nr_files)
-			owner->frozen[owner->nr_frozen++] = file;
-	}
+	list_for_each_entry(owner, &state->owners, list)
+		if (!strcmp(owner->session, name))
+			freeze_for(owner, file);
 	mutex_unlock(&state->lock);
 }
 
@@ -252,8 +276,7 @@ static void finish_owner(struct ref_state *state, struct ref_in_owner *owner)
 
 	finish_devices(state, owner);
 	finish_domains(state, owner);
-	for (u32 i = 0; i < owner->nr_frozen; i++)
-		ifs_memfd_set_frozen(owner->frozen[i], false);
+	ref_owner_thaw(owner);
 	if (owner->ictx) {
 		rctx = owner->ictx->design_data;
 		mutex_lock(&rctx->lock);

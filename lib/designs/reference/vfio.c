@@ -10,10 +10,10 @@
  * also marks context tables that came into being since, for devices that were attached after this
  * one.
  *
- * Errno values: -ENODEV (not bound to an iommufd, or not attached), -ENOENT (its iommufd is not
- * preserved), -EXDEV (preserved in another session), -EINVAL (attached to a HWPT that is not
- * preserved), -EOPNOTSUPP (it shares its group, uses PASIDs, or is attached to a nested HWPT),
- * -EBUSY (preserved already).
+ * Errno values: -ENODEV (this file is not bound to an iommufd, or the device not attached), -ENOENT
+ * (its iommufd is not preserved), -EXDEV (preserved in another session), -EINVAL (attached to a
+ * HWPT that is not preserved), -EOPNOTSUPP (it shares its group, uses PASIDs, or is attached to a
+ * nested HWPT), -EBUSY (preserved already).
  */
 #include "lib/designs/reference/reference.h"
 
@@ -192,7 +192,8 @@ static int ref_vfio_preserve(struct liveupdate_file_op_args *args)
 	struct ref_ctx *rctx;
 	int rc;
 
-	if (!idev)
+	/* The device lives as long as the bound file: it is that one which must be held. */
+	if (!idev || !ifs_vfio_file_is_bound(args->file))
 		return -ENODEV;
 	vs = kzalloc(sizeof(*vs), GFP_KERNEL);
 	if (!vs)

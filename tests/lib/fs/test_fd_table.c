@@ -85,6 +85,26 @@ static void test_dup_minimum_at_limit_is_refused(void **state)
 	assert_int_equal(files_dup(fix->files, -1, 0, 0), -EBADF);
 }
 
+static void test_next_finds_open_numbers_and_ends(void **state)
+{
+	/* State hashes would miss descriptors, and two different states would look the same. */
+	struct base_fixture *fix = *state;
+	static int released;
+	int fd = install(fix, open_counting(fix, &released));
+
+	assert_int_equal(fd, 0);
+	assert_int_equal(files_get_unused_fd(fix->files, 0), 1);
+	assert_int_equal(files_dup(fix->files, fd, 63, 0), 63);
+	assert_int_equal(files_dup(fix->files, fd, 100, 0), 100);
+	assert_int_equal(files_next(fix->files, 0), 0);
+	assert_int_equal(files_next(fix->files, 1), 63);
+	assert_int_equal(files_next(fix->files, 63), 63);
+	assert_int_equal(files_next(fix->files, 64), 100);
+	assert_int_equal(files_next(fix->files, 101), -1);
+	assert_int_equal(files_next(fix->files, 5000), -1);
+	files_put_unused_fd(fix->files, 1);
+}
+
 static void test_get_unused_fd_at_rlimit_is_emfile(void **state)
 {
 	/* A leak of descriptors in a program under test would never be noticed. */
@@ -207,6 +227,7 @@ int main(void)
 		FIX_TEST(test_get_unused_fd_after_close_reuses_lowest),
 		FIX_TEST(test_dup_closed_twice_releases_once),
 		FIX_TEST(test_dup_minimum_at_limit_is_refused),
+		FIX_TEST(test_next_finds_open_numbers_and_ends),
 		FIX_TEST(test_get_unused_fd_at_rlimit_is_emfile),
 		FIX_TEST(test_fork_shares_descriptions_and_flags),
 		FIX_TEST(test_fget_keeps_file_over_close),

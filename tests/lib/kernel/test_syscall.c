@@ -209,6 +209,60 @@ static void test_state_hash_sees_changes_only(void **state)
 	assert_true(ifs_kernel_state_hash(f->kernel) == before);
 }
 
+/* An offset that does not exist would be reached, or refused with another error. */
+static void test_offsets_beyond_the_largest(void **state)
+{
+	struct fixture *f = *state;
+	int fd = memfd(f, 0x1000);
+	char text[32] = "";
+
+	assert_int_equal(ifs_pread(f->process, fd, text, 16, INT64_MAX - 16), 0);
+	assert_int_equal(ifs_pread(f->process, fd, text, 16, INT64_MAX - 15), -EINVAL);
+	assert_int_equal(ifs_pwrite(f->process, fd, text, 16, INT64_MAX - 15), -EINVAL);
+	assert_int_equal(ifs_pwrite(f->process, fd, text, 0, INT64_MAX), 0);
+	assert_int_equal(ifs_read(f->process, fd, text, (size_t)INT64_MAX + 1), -EINVAL);
+	assert_int_equal(ifs_lseek(f->process, fd, INT64_MAX, SEEK_SET), INT64_MAX);
+	assert_int_equal(ifs_lseek(f->process, fd, 1, SEEK_CUR), -EINVAL);
+	assert_int_equal(ifs_lseek(f->process, fd, INT64_MAX, SEEK_END), -EINVAL);
+	assert_int_equal(ifs_lseek(f->process, fd, 0, SEEK_CUR), INT64_MAX);
+}
+
+/* Descriptors of the host, which /dev/null stands for, would be good for something. */
+static void test_dev_null_can_do_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int fd = ifs_open(f->process, "/dev/null", O_RDWR);
+	char text[4] = "abc";
+	void *at;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ifs_read(f->process, fd, text, 4), 0);
+	assert_int_equal(ifs_write(f->process, fd, NULL, 4), 4);
+	assert_int_equal(ifs_lseek(f->process, fd, 5, SEEK_SET), 0);
+	assert_int_equal(ifs_ioctl(f->process, fd, 0x3b81, NULL), -ENOTTY);
+	assert_int_equal(ifs_ftruncate(f->process, fd, 0), -EINVAL);
+	assert_int_equal(ifs_fcntl(f->process, fd, F_GET_SEALS, 0), -EINVAL);
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ, MAP_SHARED, fd, 0, &at), -ENODEV);
+}
+
+/* A guest that must lie at one address could land on something else. */
+static void test_mmap_fixed_noreplace(void **state)
+{
+	struct fixture *f = *state;
+	int fd = memfd(f, 0x2000), flags = MAP_SHARED | MAP_FIXED_NOREPLACE;
+	void *at, *there;
+
+	assert_int_equal(ifs_mmap(f->process, 0x2000, PROT_READ, MAP_SHARED, fd, 0, &at), 0);
+	there = at;
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ, flags, fd, 0, &there), -EEXIST);
+	assert_int_equal(ifs_munmap(f->process, at, 0x2000), 0);
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ, flags, fd, 0, &there), 0);
+	assert_ptr_equal(there, at);
+	there = (char *)at + 1;
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ, flags, fd, 0, &there), -EINVAL);
+	assert_int_equal(ifs_munmap(f->process, at, 0x1000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +276,9 @@ int main(void)
 		T(test_mmap_is_the_file),
 		T(test_fstat_names_files),
 		T(test_state_hash_sees_changes_only),
+		T(test_offsets_beyond_the_largest),
+		T(test_dev_null_can_do_nothing),
+		T(test_mmap_fixed_noreplace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

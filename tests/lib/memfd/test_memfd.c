@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -137,9 +138,46 @@ static void test_read_write_holes_and_end(void **state)
 	assert_int_equal(byte_at(file, 0), 0);
 	assert_int_equal(blocks_of(file), 16);
 	assert_int_equal(pwrite_bytes(file, NULL, 4, 0), -EFAULT);
-	assert_int_equal(blocks_of(file), 16);
+	assert_int_equal(blocks_of(file), 24);
 	assert_int_equal(pwrite_bytes(file, NULL, 0, 0), 0);
 	assert_int_equal(pwrite_str(file, "x", 0x7fffffffffffffffull), -EFBIG);
+	fput(file);
+}
+
+static void test_write_from_missing_memory_extends(void **state)
+{
+	/* A program that checks the size after -EFAULT would see another file than on Linux. */
+	struct base_fixture *fix = *state;
+	struct file *file = create(fix, 0, 0);
+	u8 *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(page, MAP_FAILED);
+	assert_int_equal(munmap(page + 4096, 4096), 0);
+	assert_int_equal(pwrite_bytes(file, page + 4096, 0x3000, 0x5010), -EFAULT);
+	assert_int_equal(memfd_size(file_memfd(file)), 0x5010);
+	assert_int_equal(blocks_of(file), 8);
+	/* The second page would have got the next byte. */
+	assert_int_equal(pwrite_bytes(file, page, 0x3000, 0x8000), 0x1000);
+	assert_int_equal(memfd_size(file_memfd(file)), 0x9000);
+	assert_int_equal(blocks_of(file), 24);
+	assert_int_equal(munmap(page, 4096), 0);
+	fput(file);
+}
+
+static void test_truncate_to_same_size_frees_beyond(void **state)
+{
+	/* Memory that was allocated beyond the end would be charged although Linux freed it. */
+	struct base_fixture *fix = *state;
+	struct file *file = create(fix, 0, 0);
+
+	assert_int_equal(fallocate_at(file, 1, 0, 0x4000), 0);
+	assert_int_equal(blocks_of(file), 32);
+	assert_int_equal(truncate_to(file, 0), 0);
+	assert_int_equal(blocks_of(file), 0);
+	assert_int_equal(fallocate_at(file, 1, 0x7fffffffffffd000, 0x2000), 0);
+	assert_int_equal(blocks_of(file), 16);
+	assert_int_equal(fallocate_at(file, 1, 0x7fffffffffffd000, 0x2001), -EFBIG);
+	assert_int_equal(truncate_to(file, 0), 0);
 	fput(file);
 }
 
@@ -330,6 +368,26 @@ static void test_allocation_failures_change_nothing(void **state)
 	fput(file);
 }
 
+static void test_write_allocation_failures_leave_no_block(void **state)
+{
+	/* Each write that ran out of memory would cost the kernel heap for ever. */
+	struct base_fixture *fix = *state;
+	u64 before = fix->kernel->heap.nr_blocks;
+	struct file *file = create(fix, 0, 0);
+	bool fired = true;
+	long n = 0;
+
+	for (u64 nth = 1; fired; nth++) {
+		base_fixture_fail_nth(fix, nth, false);
+		n = pwrite_str(file, "abcd", 4094);
+		fired = fix->kernel->fail.fired;
+		base_fixture_fail_nth(fix, 0, false);
+		assert_int_equal(n, fired ? -ENOMEM : 4);
+	}
+	fput(file);
+	assert_int_equal(fix->kernel->heap.nr_blocks, before);
+}
+
 static void test_fallocate_beyond_memory_is_enomem_and_gives_all_back(void **state)
 {
 	/* A guest larger than the machine would take all memory with it. */
@@ -350,6 +408,8 @@ int main(void)
 		FIX_TEST(test_memfd_create_flags_give_seals_and_mode),
 		FIX_TEST(test_memfd_create_bad_arguments_in_order),
 		FIX_TEST(test_read_write_holes_and_end),
+		FIX_TEST(test_write_from_missing_memory_extends),
+		FIX_TEST(test_truncate_to_same_size_frees_beyond),
 		FIX_TEST(test_lseek_data_and_holes),
 		FIX_TEST(test_truncate_zeroes_tail_and_frees_pages),
 		FIX_TEST(test_fallocate_modes),
@@ -358,6 +418,7 @@ int main(void)
 		FIX_TEST(test_write_across_size_may_stop_at_2m_boundary_only),
 		FIX_TEST(test_frozen_keeps_size_and_pages),
 		FIX_TEST(test_allocation_failures_change_nothing),
+		FIX_TEST(test_write_allocation_failures_leave_no_block),
 		FIX_TEST(test_fallocate_beyond_memory_is_enomem_and_gives_all_back),
 	};
 

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * The second half of redirect.h, not for inclusion by itself: one function for each system call
+ * that is redirected, with the C library's prototype, and at the end the macros that put them in
+ * place. Until then the C library's names mean the C library.
+ *
+ * The macros have no arguments: pointers to these functions are redirected too, and a member of the
+ * program's structures that has such a name is renamed wherever it is mentioned.
+ */
+#ifndef IOMMUFD_SIM_REDIRECT_CALLS_H
+#define IOMMUFD_SIM_REDIRECT_CALLS_H
+
+#include <iommufd-sim/redirect.h>
+
+IFS_REDIRECT_FN int ifs_redirect_knows_path(const char *path)
+{
+	return path && (!strcmp(path, "/dev/iommu") || !strcmp(path, "/dev/liveupdate") ||
+			!strncmp(path, "/dev/vfio/", 10));
+}
+
+IFS_REDIRECT_FN int ifs_redirect_open_sim(const char *path, int flags)
+{
+	int ret, fd;
+
+	ifs_redirect_lock();
+	ret = ifs_redirect_boot();
+	if (!ret)
+		ret = ifs_redirect_reserve();
+	if (ret >= 0) {
+		fd = ret;
+		ret = ifs_open(ifs_redirect.process, path, flags);
+		ifs_redirect_settle(fd);
+	}
+	return (int)ifs_redirect_unlock(ret);
+}
+
+IFS_REDIRECT_FN int ifs_redirect_open(const char *path, int flags, ...)
+{
+	unsigned mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, unsigned) : 0;
+	va_end(args);
+	if (ifs_redirect_knows_path(path))
+		return ifs_redirect_open_sim(path, flags);
+	return open(path, flags, mode);
+}
+
+IFS_REDIRECT_FN int ifs_redirect_openat(int dir, const char *path, int flags, ...)
+{
+	unsigned mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, unsigned) : 0;
+	va_end(args);
+	if (ifs_redirect_knows_path(path))
+		return ifs_redirect_open_sim(path, flags);
+	return openat(dir, path, flags, mode);
+}
+
+IFS_REDIRECT_FN int ifs_redirect_memfd_create(const char *name, unsigned flags)
+{
+	int ret, fd;
+
+	ifs_redirect_lock();
+	ret = ifs_redirect_boot();
+	if (!ret)
+		ret = ifs_redirect_reserve();
+	if (ret >= 0) {
+		fd = ret;
+		ret = ifs_memfd_create(ifs_redirect.process, name, flags);
+		ifs_redirect_settle(fd);
+	}
+	return (int)ifs_redirect_unlock(ret);
+}
+
+/* A number that only the host has is free in the simulated table, too. */
+IFS_REDIRECT_FN int ifs_redirect_close(int fd)
+{
+	int ret = 0, simulated;
+
+	ifs_redirect_lock();
+	simulated = ifs_redirect_is(fd);
+	if (simulated)
+		ret = ifs_close(ifs_redirect.process, fd);
+	else if (fd >= 0 && fd < IFS_REDIRECT_MAX_FDS)
+		ifs_redirect_drop_sim(fd);
+	if (simulated)
+		ifs_redirect.fds[fd] = IFS_REDIRECT_FREE;
+	ret = (int)ifs_redirect_unlock(ret);
+	return simulated ? (close(fd), ret) : close(fd);
+}
+
+IFS_REDIRECT_FN int ifs_redirect_dup(int fd)
+{
+	if (!ifs_redirect_is(fd))
+		return dup(fd);
+	ifs_redirect_lock();
+	return (int)ifs_redirect_unlock(ifs_redirect_copy_above(fd, 0, 0));
+}
+
+IFS_REDIRECT_FN int ifs_redirect_dup3(int fd, int to, int flags)
+{
+	int ret;
+
+	ifs_redirect_lock();
+	ret = dup3(fd, to, ifs_redirect_is(fd) ? flags | O_CLOEXEC : flags);
+	if (ret < 0)
+		ret = -errno;
+	else if (ifs_redirect_is(fd))
+		ret = ifs_redirect_copy(fd, to, flags & O_CLOEXEC);
+	else if (ifs_redirect_is(to))
+		ifs_redirect_drop_sim(to);
+	return (int)ifs_redirect_unlock(ret);
+}
+
+IFS_REDIRECT_FN int ifs_redirect_dup2(int fd, int to)
+{
+	return fd == to ? dup2(fd, to) : ifs_redirect_dup3(fd, to, 0);
+}
+
+/* A call that the simulator has, on a descriptor: there or in the C library. */
+#define IFS_REDIRECT_ON_FD(fd, simulated, host)                         \
+	do {                                                            \
+		if (!ifs_redirect_is(fd))                               \
+			return host;                                    \
+		ifs_redirect_lock();                                    \
+		return (__typeof__(host))ifs_redirect_unlock(simulated);\
+	} while (0)
+
+IFS_REDIRECT_FN ssize_t ifs_redirect_read(int fd, void *to, size_t count)
+{
+	IFS_REDIRECT_ON_FD(fd, ifs_read(ifs_redirect.process, fd, to, count), read(fd, to, count));
+}
+
+IFS_REDIRECT_FN ssize_t ifs_redirect_write(int fd, const void *from, size_t count)
+{
+	IFS_REDIRECT_ON_FD(fd, ifs_write(ifs_redirect.process, fd, from, count),
+			   write(fd, from, count));
+}
+
+IFS_REDIRECT_FN ssize_t ifs_redirect_pread(int fd, void *to, size_t count, off_t at)
+{
+	IFS_REDIRECT_ON_FD(fd, ifs_pread(ifs_redirect.process, fd, to, count, at),
+			   pread(fd, to, count, at));
+}
+
+IFS_REDIRECT_FN ssize_t ifs_redirect_pwrite(int fd, const void *from, size_t count, off_t at)
+{
+	IFS_REDIRECT_ON_FD(fd, ifs_pwrite(ifs_redirect.process, fd, from, count, at),
+			   pwrite(fd, from, count, at));
+}
+
+IFS_REDIRECT_FN off_t ifs_redirect_lseek(int fd, off_t offset, int whence)
+{
+	IFS_REDIRECT_ON_FD(fd, ifs_lseek(ifs_redirect.process, fd, offset, whence),
+			   lseek(fd, offset, whence));
+}
+
+IFS_REDIRECT_FN int ifs_redirect_ftruncate(int fd, off_t size)
+{
+	IFS_REDIRECT_ON_FD(fd, ifs_ftruncate(ifs_redirect.process, fd, size), ftruncate(fd, size));
+}
+
+IFS_REDIRECT_FN int ifs_redirect_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	IFS_REDIRECT_ON_FD(fd, ifs_fallocate(ifs_redirect.process, fd, mode, offset, length),
+			   fallocate(fd, mode, offset, length));
+}
+
+IFS_REDIRECT_FN int ifs_redirect_ioctl(int fd, unsigned long cmd, ...)
+{
+	int ret, new_fd = -1;
+	va_list args;
+	void *arg;
+
+	va_start(args, cmd);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (!ifs_redirect_is(fd))
+		return ioctl(fd, cmd, arg);
+	ifs_redirect_lock();
+	if (ifs_redirect_deals_in_fds(cmd))
+		new_fd = ifs_redirect_reserve();
+	ret = ifs_ioctl(ifs_redirect.process, fd, cmd, arg);
+	if (new_fd >= 0)
+		ifs_redirect_settle(new_fd);
+	return (int)ifs_redirect_unlock(ret);
+}
+
+IFS_REDIRECT_FN int ifs_redirect_fcntl(int fd, int cmd, ...)
+{
+	unsigned long arg;
+	va_list args;
+	int ret;
+
+	va_start(args, cmd);
+	arg = va_arg(args, unsigned long);
+	va_end(args);
+	if (!ifs_redirect_is(fd))
+		return fcntl(fd, cmd, arg);
+	ifs_redirect_lock();
+	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+		ret = ifs_redirect_copy_above(fd, arg, cmd == F_DUPFD_CLOEXEC);
+	else
+		ret = ifs_fcntl(ifs_redirect.process, fd, cmd, arg);
+	return (int)ifs_redirect_unlock(ret);
+}
+
+IFS_REDIRECT_FN int ifs_redirect_fstat(int fd, struct stat *out)
+{
+	struct ifs_stat stat;
+	int ret;
+
+	if (!ifs_redirect_is(fd))
+		return fstat(fd, out);
+	ifs_redirect_lock();
+	ret = ifs_fstat(ifs_redirect.process, fd, &stat);
+	if (!ret) {
+		memset(out, 0, sizeof(*out));
+		out->st_mode = stat.mode;
+		out->st_nlink = 1;
+		out->st_size = (off_t)stat.size;
+		out->st_blksize = 4096;
+		out->st_blocks = (blkcnt_t)stat.blocks;
+	}
+	return (int)ifs_redirect_unlock(ret);
+}
+
+/* Who is ready among the simulated descriptors is known at once; then only the host may wait. */
+IFS_REDIRECT_FN int ifs_redirect_poll(struct pollfd *fds, nfds_t nr, int timeout)
+{
+	short ready[IFS_REDIRECT_MAX_FDS];
+	nfds_t nr_sim = 0;
+	int nr_ready = 0, ret;
+
+	if (nr > IFS_REDIRECT_MAX_FDS)
+		return (int)ifs_redirect_unlock(-EINVAL);
+	ifs_redirect_lock();
+	for (nfds_t i = 0; i < nr; i++) {
+		ready[i] = -1;
+		if (!ifs_redirect_is(fds[i].fd))
+			continue;
+		ready[i] = (short)ifs_poll(ifs_redirect.process, fds[i].fd, fds[i].events);
+		nr_ready += ready[i] != 0;
+		fds[i].fd = ~fds[i].fd;         /* poll(2) passes over negative numbers */
+		nr_sim++;
+	}
+	ifs_redirect_unlock(0);
+	ret = nr_sim && nr_sim == nr ? 0 : poll(fds, nr, nr_ready ? 0 : timeout);
+	for (nfds_t i = 0; i < nr && nr_sim; i++) {
+		if (ready[i] == -1)
+			continue;
+		fds[i].fd = ~fds[i].fd;
+		fds[i].revents = ready[i];
+	}
+	return ret < 0 ? ret : ret + nr_ready;
+}
+
+IFS_REDIRECT_FN void *ifs_redirect_mmap(void *addr, size_t length, int prot, int flags, int fd,
+					off_t offset)
+{
+	int kind = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE), ret;
+	int fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	void *at = addr;
+
+	if (flags & MAP_FIXED && ifs_redirect.process) {
+		ifs_redirect_lock();
+		ret = ifs_munmap(ifs_redirect.process, addr, length);
+		ifs_redirect_unlock(0);
+	}
+	if (flags & MAP_ANONYMOUS || !ifs_redirect_is(fd))
+		return mmap(addr, length, prot, flags, fd, offset);
+	if (flags & MAP_FIXED)
+		munmap(addr, length);
+	ifs_redirect_lock();
+	ret = ifs_mmap(ifs_redirect.process, length, prot,
+		       addr || fixed ? kind | MAP_FIXED_NOREPLACE : kind, fd, offset, &at);
+	if (ret == -EEXIST && !fixed)
+		ret = ifs_mmap(ifs_redirect.process, length, prot, kind, fd, offset, &at);
+	return ifs_redirect_unlock(ret) ? MAP_FAILED : at;
+}
+
+IFS_REDIRECT_FN int ifs_redirect_munmap(void *addr, size_t length)
+{
+	if (ifs_redirect.process) {
+		ifs_redirect_lock();
+		if (ifs_redirect_unlock(ifs_munmap(ifs_redirect.process, addr, length)))
+			return -1;
+	}
+	return munmap(addr, length);
+}
+
+/* -ENOMEM: not all of it is the simulator's, so it is the program's. */
+IFS_REDIRECT_FN int ifs_redirect_mprotect(void *addr, size_t length, int prot)
+{
+	int ret = -ENOMEM;
+
+	if (ifs_redirect.process) {
+		ifs_redirect_lock();
+		ret = ifs_mprotect(ifs_redirect.process, addr, length, prot);
+		ifs_redirect_unlock(0);
+	}
+	if (ret == -ENOMEM)
+		return mprotect(addr, length, prot);
+	return ret ? (errno = -ret, -1) : 0;
+}
+
+#define open ifs_redirect_open
+#define open64 ifs_redirect_open
+#define openat ifs_redirect_openat
+#define openat64 ifs_redirect_openat
+#define memfd_create ifs_redirect_memfd_create
+#define close ifs_redirect_close
+#define dup ifs_redirect_dup
+#define dup2 ifs_redirect_dup2
+#define dup3 ifs_redirect_dup3
+#define read ifs_redirect_read
+#define write ifs_redirect_write
+#define pread ifs_redirect_pread
+#define pread64 ifs_redirect_pread
+#define pwrite ifs_redirect_pwrite
+#define pwrite64 ifs_redirect_pwrite
+#define lseek ifs_redirect_lseek
+#define lseek64 ifs_redirect_lseek
+#define ftruncate ifs_redirect_ftruncate
+#define ftruncate64 ifs_redirect_ftruncate
+#define fallocate ifs_redirect_fallocate
+#define fallocate64 ifs_redirect_fallocate
+#define ioctl ifs_redirect_ioctl
+#define fcntl ifs_redirect_fcntl
+#define fcntl64 ifs_redirect_fcntl
+#define fstat ifs_redirect_fstat
+#define fstat64 ifs_redirect_fstat
+#define poll ifs_redirect_poll
+#define mmap ifs_redirect_mmap
+#define mmap64 ifs_redirect_mmap
+#define munmap ifs_redirect_munmap
+#define mprotect ifs_redirect_mprotect
+
+#endif
