@@ -61,7 +61,10 @@ struct iopt_area *ifs_iopt_area_iter_first(struct io_pagetable *iopt, iova_t fir
 {
 	struct range_entry entry;
 
-	lockdep_assert_held(&iopt->iova_rwsem); /* in either mode */
+	/* In either mode; asked of the rwsem itself, which knows when many of its class are held. */
+	if (!ifs_rwsem_is_held(&iopt->iova_rwsem, false) &&
+	    !ifs_rwsem_is_held(&iopt->iova_rwsem, true))
+		ifs_lock_not_held("&iopt->iova_rwsem", IFS_FILE, __LINE__);
 	if (!range_tree_find_first(&iopt->areas->tree, first, last, &entry))
 		return NULL;
 	return (struct iopt_area *)(uintptr_t)entry.value;
