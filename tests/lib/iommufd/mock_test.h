@@ -7,7 +7,7 @@
 
 #include <linux/iommufd_test.h>
 
-#include "tests/lib/iommufd/iommufd_test.h"
+#include "tests/lib/iommufd/selftest_test.h"
 
 struct mock {
 	uint32_t stdev, hwpt, idev;
@@ -190,5 +190,9 @@ static inline int t_pasid_check(struct fixture *f, int fd, uint32_t stdev, uint3
 
 	return t_test(f, fd, &cmd);
 }
+
+/* All tests here need the interface. */
+#undef T
+#define T(name) S(name)
 
 #endif
