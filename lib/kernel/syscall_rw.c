@@ -19,6 +19,14 @@ static bool is_anon_inode(const struct file *file)
 	return !strncmp(file->name, "anon_inode:", 11);
 }
 
+/* Could it be the user's memory at all? Asked before the file is, even if nothing is copied. */
+static bool access_ok(uva_t at, u64 count)
+{
+	u64 end;
+
+	return !check_add_overflow(at, count, &end) && end <= TASK_SIZE_MAX;
+}
+
 /* @at < 0: at the file's own offset, which moves. */
 static long do_read(struct file *file, uva_t to, u64 count, s64 at)
 {
@@ -29,6 +37,8 @@ static long do_read(struct file *file, uva_t to, u64 count, s64 at)
 		return -EBADF;
 	if (!file->f_op->read)
 		return -EINVAL;
+	if (!access_ok(to, count))
+		return -EFAULT;
 	done = file->f_op->read(file, to, min(count, MAX_RW_COUNT), &pos);
 	if (done >= 0 && at < 0)
 		file->f_pos = pos;
@@ -44,6 +54,8 @@ static long do_write(struct file *file, uva_t from, u64 count, s64 at)
 		return -EBADF;
 	if (!file->f_op->write)
 		return -EINVAL;
+	if (!access_ok(from, count))
+		return -EFAULT;
 	done = file->f_op->write(file, from, min(count, MAX_RW_COUNT), &pos);
 	if (done >= 0 && at < 0)
 		file->f_pos = pos;
