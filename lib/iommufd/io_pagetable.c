@@ -61,7 +61,7 @@ struct iopt_area *ifs_iopt_area_iter_first(struct io_pagetable *iopt, iova_t fir
 {
 	struct range_entry entry;
 
-	/* In either mode; asked of the rwsem itself, which knows when many of its class are held. */
+	/* In either mode. The rwsem itself is asked: it knows when many of its class are held. */
 	if (!ifs_rwsem_is_held(&iopt->iova_rwsem, false) &&
 	    !ifs_rwsem_is_held(&iopt->iova_rwsem, true))
 		ifs_lock_not_held("&iopt->iova_rwsem", IFS_FILE, __LINE__);

@@ -27,6 +27,14 @@ static int verify_area(u64 pos, u64 count)
 	return count > INT64_MAX || check_add_overflow((s64)pos, (s64)count, &end) ? -EINVAL : 0;
 }
 
+/* Could it be the user's memory at all? Asked before the file is, even if nothing is copied. */
+static bool access_ok(uva_t at, u64 count)
+{
+	u64 end;
+
+	return !check_add_overflow(at, count, &end) && end <= TASK_SIZE_MAX;
+}
+
 /* @at < 0: at the file's own offset, which moves. */
 static long do_read(struct file *file, uva_t to, u64 count, s64 at)
 {
@@ -35,7 +43,11 @@ static long do_read(struct file *file, uva_t to, u64 count, s64 at)
 
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
-	if (!file->f_op->read || verify_area(pos, count))
+	if (!file->f_op->read)
+		return -EINVAL;
+	if (!access_ok(to, count))
+		return -EFAULT;
+	if (verify_area(pos, count))
 		return -EINVAL;
 	done = file->f_op->read(file, to, min(count, MAX_RW_COUNT), &pos);
 	if (done >= 0 && at < 0)
@@ -50,7 +62,11 @@ static long do_write(struct file *file, uva_t from, u64 count, s64 at)
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	if (!file->f_op->write || verify_area(pos, count))
+	if (!file->f_op->write)
+		return -EINVAL;
+	if (!access_ok(from, count))
+		return -EFAULT;
+	if (verify_area(pos, count))
 		return -EINVAL;
 	done = file->f_op->write(file, from, min(count, MAX_RW_COUNT), &pos);
 	if (done >= 0 && at < 0)

@@ -17,6 +17,9 @@
 struct mm;
 struct file;
 
+/* The first address that is not the user's (x86_64, 4-level paging: the last page is a guard). */
+#define TASK_SIZE_MAX (BIT_ULL(47) - PAGE_SIZE)
+
 /* Consecutive frames: what pinning yields. */
 struct pfn_run {
 	pa_t pa;

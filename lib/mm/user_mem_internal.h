@@ -8,9 +8,6 @@
 #include "lib/mm/range_count.h"
 #include "lib/mm/user_mem.h"
 
-/* The first address that is not the user's (x86_64, 4-level paging: the last page is a guard). */
-#define TASK_SIZE_MAX (BIT_ULL(47) - PAGE_SIZE)
-
 /* What all address spaces of one kernel share. */
 struct user_mem {
 	struct kernel_base *kernel;

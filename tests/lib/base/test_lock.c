@@ -171,6 +171,32 @@ static void test_two_locks_of_one_class_reported(void **state)
 	mutex_unlock(&l.a);
 }
 
+/* As many as a user makes: none may overflow the task's list, or count as a deadlock. */
+static void test_down_write_nest_lock_many_of_one_class_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct rw_semaphore inner[100];
+	struct locks l;
+
+	locks_init(&l);
+	for (int i = 0; i < 100; i++)
+		ifs_rwsem_init(&inner[i], "inner");
+	down_write(&l.rw);
+	for (int i = 0; i < 100; i++)
+		down_write_nest_lock(&inner[i], &l.rw);
+	lockdep_assert_held_write(&inner[0]);
+	lockdep_assert_held_write(&inner[99]);
+	mutex_lock(&l.a);
+	mutex_unlock(&l.a);
+	for (int i = 0; i < 100; i++)
+		up_write(&inner[i]);
+	assert_false(ifs_rwsem_is_held(&inner[0], true));
+	up_write(&l.rw);
+	down_write(&inner[7]);
+	up_write(&inner[7]);
+	assert_no_report(f);
+}
+
 static void test_sleep_under_spinlock_reported(void **state)
 {
 	struct fixture *f = *state;
@@ -289,6 +315,7 @@ int main(void)
 		with_kernel(test_lock_held_by_task_that_never_runs_reported),
 		with_kernel(test_order_cycle_reported_once),
 		with_kernel(test_two_locks_of_one_class_reported),
+		with_kernel(test_down_write_nest_lock_many_of_one_class_silent),
 		with_kernel(test_sleep_under_spinlock_reported),
 		with_kernel(test_assert_held_without_lock_reported),
 		with_kernel(test_task_leave_with_lock_reported),

@@ -32,6 +32,9 @@ static void test_fault_fd_empty_queue_never_blocks(void **state)
 	assert_string_equal(stat.name, "anon_inode:[iommufd-pgfault]");
 	assert_int_equal(t_read(f, fault, buf, 0), 0);
 	assert_int_equal(t_read(f, fault, buf, 40), 0);
+	/* What can be no user's memory is found out before the size is. */
+	assert_int_equal(t_read(f, fault, (void *)(uintptr_t)0x7ffffffff000, 0), 0);
+	assert_int_equal(t_read(f, fault, (void *)(uintptr_t)0x7ffffffff000, 1), -EFAULT);
 	assert_int_equal(t_read(f, fault, buf, 39), -ESPIPE);
 	assert_int_equal(t_read(f, fault, buf, 41), -ESPIPE);
 	assert_int_equal(ifs_write(f->process, fault, buf, 0), 0);
