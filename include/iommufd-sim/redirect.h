@@ -12,7 +12,8 @@
  *
  * A machine is powered on and a kernel booted with the first such call, and the program becomes
  * a root process of it, without a limit on locked memory. Environment: IFS_REDIRECT_DEVICES is the
- * number of PCI devices of that machine (default 1, at most 64). A program that wants another
+ * number of PCI devices of that machine (default 1, at most 64); with IFS_REDIRECT_IOMMUFD_TEST set,
+ * the kernel has the selftest interface (CONFIG_IOMMUFD_TEST). A program that wants another
  * machine makes one and names its process with ifs_redirect_use() first.
  *
  * Descriptors. The numbers are those that Linux would give, the lowest free one, and a number means
@@ -200,14 +201,17 @@ IFS_REDIRECT_FN struct ifs_machine *ifs_redirect_new_machine(struct ifs_error *e
 /* The process of this program, booted if need be: 0 or -errno. */
 IFS_REDIRECT_FN int ifs_redirect_boot(void)
 {
+	struct ifs_kernel_config config = { .size = sizeof(config) };
 	struct ifs_error error = { 0 };
 
 	if (ifs_redirect.process)
 		return 0;
+	if (getenv("IFS_REDIRECT_IOMMUFD_TEST"))
+		config.iommufd_test = IFS_ON;
 	if (!ifs_redirect.machine)
 		ifs_redirect.machine = ifs_redirect_new_machine(&error);
 	if (ifs_redirect.machine && !ifs_redirect.kernel)
-		ifs_redirect.kernel = ifs_kernel_boot(ifs_redirect.machine, NULL, &error);
+		ifs_redirect.kernel = ifs_kernel_boot(ifs_redirect.machine, &config, &error);
 	if (ifs_redirect.kernel)
 		return ifs_redirect_new_process();
 	fprintf(stderr, "iommufd-sim: %s\n", error.text);
