@@ -12,8 +12,8 @@
  *
  * A machine is powered on and a kernel booted with the first such call, and the program becomes
  * a root process of it, without a limit on locked memory. Environment: IFS_REDIRECT_DEVICES is the
- * number of PCI devices of that machine (default 1, at most 64); with IFS_REDIRECT_IOMMUFD_TEST set,
- * the kernel has the selftest interface (CONFIG_IOMMUFD_TEST). A program that wants another
+ * number of PCI devices of that machine (default 1, at most 64); with IFS_REDIRECT_IOMMUFD_TEST
+ * set, the kernel has the selftest interface (CONFIG_IOMMUFD_TEST). A program that wants another
  * machine makes one and names its process with ifs_redirect_use() first.
  *
  * Descriptors. The numbers are those that Linux would give, the lowest free one, and a number means
