@@ -8,7 +8,6 @@
 #include <iommufd-sim/machine.h>
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "sim/iotlb.h"
 #include "sim/machine_internal.h"
@@ -87,7 +86,7 @@ static void machine_wire(struct ifs_machine *machine)
 	u32 i;
 
 	machine->state = machine->arena.state;
-	phys_mem_init(&machine->mem, &machine->arena);
+	phys_mem_init(&machine->mem, &machine->arena, machine->heap);
 	for (i = 0; i < MACHINE_MAX_DEVICES; i++)
 		device_init(&machine->devices[i], machine, i);
 	for (i = 0; i < MACHINE_MAX_IOMMUS; i++)
@@ -118,6 +117,31 @@ static bool config_get(const struct ifs_machine_config *config, struct ifs_machi
 	return true;
 }
 
+/* NULL with @error filled. */
+static struct ifs_machine *machine_alloc(bool shared, struct ifs_error *error)
+{
+	struct shared_heap *heap = shared ? shared_heap_new() : NULL;
+	struct ifs_machine *machine = NULL;
+
+	if (heap || !shared)
+		machine = shared_heap_alloc(heap, sizeof(*machine));
+	if (!machine) {
+		sim_error(error, ENOMEM, "no memory for a machine");
+		shared_heap_delete(heap);
+		return NULL;
+	}
+	machine->heap = heap;
+	return machine;
+}
+
+static void machine_dealloc(struct ifs_machine *machine)
+{
+	struct shared_heap *heap = machine->heap;
+
+	shared_heap_free(heap, machine);
+	shared_heap_delete(heap);
+}
+
 struct ifs_machine *ifs_machine_new(const struct ifs_machine_config *config,
 				    struct ifs_error *error)
 {
@@ -132,13 +156,11 @@ struct ifs_machine *ifs_machine_new(const struct ifs_machine_config *config,
 		sim_error(error, EINVAL, "%s", wrong);
 		return NULL;
 	}
-	machine = calloc(1, sizeof(*machine));
-	if (!machine) {
-		sim_error(error, ENOMEM, "no memory for a machine");
+	machine = machine_alloc(given.shared, error);
+	if (!machine)
 		return NULL;
-	}
 	if (!arena_create(&machine->arena, given.ram_path, given.ram_bytes, error)) {
-		free(machine);
+		machine_dealloc(machine);
 		return NULL;
 	}
 	machine_wire(machine);
@@ -156,13 +178,11 @@ struct ifs_machine *ifs_machine_open(int fd, struct ifs_error *error)
 	struct ifs_machine *machine;
 	const char *wrong;
 
-	machine = calloc(1, sizeof(*machine));
-	if (!machine) {
-		sim_error(error, ENOMEM, "no memory for a machine");
+	machine = machine_alloc(false, error);
+	if (!machine)
 		return NULL;
-	}
 	if (!arena_open(&machine->arena, fd, error)) {
-		free(machine);
+		machine_dealloc(machine);
 		return NULL;
 	}
 	machine_wire(machine);
@@ -183,10 +203,15 @@ void ifs_machine_free(struct ifs_machine *machine)
 	if (!machine)
 		return;
 	for (i = 0; i < MACHINE_MAX_DEVICES; i++)
-		free(machine->devices[i].pattern);
+		shared_heap_free(machine->heap, machine->devices[i].pattern);
 	phys_mem_deinit(&machine->mem);
 	arena_close(&machine->arena);
-	free(machine);
+	machine_dealloc(machine);
+}
+
+struct shared_heap *machine_heap(const struct ifs_machine *machine)
+{
+	return machine->heap;
 }
 
 int ifs_machine_arena_fd(const struct ifs_machine *machine)

@@ -18,13 +18,25 @@
 #include "sim/phys_mem.h"
 #include "sim/range_tree.h"
 #include "sim/report.h"
+#include "sim/shared_heap.h"
+
+#define PHYS_MEM_MAX_HOSTS 256u
+
+/* A host process that has windows. */
+struct window_host {
+	u32 pid;
+	u64 nr_windows;                 /* 0: the slot is free */
+};
 
 struct phys_mem {
 	struct arena *arena;
 	u64 ram_bytes;
 	bool untouched;         /* nobody got a pointer into RAM since it was all zero */
+	struct shared_heap *heap;       /* the machine's */
 	struct range_pool window_pool;
-	struct range_tree windows;      /* pa range to host address */
+	struct range_tree windows;      /* pa range to slot << 48 | host address */
+	/* Whose memory it is, by slot; slot 0 is the process that runs this. */
+	struct window_host hosts[PHYS_MEM_MAX_HOSTS];
 };
 
 /* A run of frames with one owner, or of iovas with one grant, as last looked up. */
@@ -54,6 +66,7 @@ struct checker {
 };
 
 struct ifs_machine {
+	struct shared_heap *heap;       /* this structure lies in it, too; NULL: the C library's */
 	struct arena arena;
 	struct machine_state *state;
 	struct phys_mem mem;
@@ -82,7 +95,7 @@ static inline u64 *ram_entry(const struct phys_mem *mem, pa_t pa)
 }
 
 /* phys_mem.c */
-void phys_mem_init(struct phys_mem *mem, struct arena *arena);
+void phys_mem_init(struct phys_mem *mem, struct arena *arena, struct shared_heap *heap);
 void phys_mem_deinit(struct phys_mem *mem);
 /* All of RAM reads as zero again. */
 void phys_mem_reset(struct phys_mem *mem);

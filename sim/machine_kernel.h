@@ -7,6 +7,8 @@
 #include <iommufd-sim/device.h>
 #include <iommufd-sim/proto/types.h>
 
+struct shared_heap;
+
 /*
  * What the boot loader passes to the next kernel (x86: setup_data type 10): the physical address of
  * the KHO FDT and of the scratch array. All zero after power-on.
@@ -17,6 +19,9 @@ struct machine_boot_params {
 	pa_t kho_scratch_pa;
 	u64 kho_scratch_bytes;
 };
+
+/* Where kernels get their memory: NULL, the C library's heap, or one that children share. */
+struct shared_heap *machine_heap(const struct ifs_machine *machine);
 
 void machine_get_boot_params(const struct ifs_machine *machine, struct machine_boot_params *out);
 void machine_set_boot_params(struct ifs_machine *machine, const struct machine_boot_params *params);

@@ -4,14 +4,14 @@
  *
  * RAM is one mapping; an access is a bounds check and a memcpy. Windows are kept in a range tree
  * whose values are host addresses, one entry per window; access goes through process_vm_readv() and
- * process_vm_writev() on ourselves, which fail instead of trapping when the memory has gone.
+ * process_vm_writev(), which fail instead of trapping when the memory has gone. The memory is our
+ * own, or that of another host process that shares the machine.
  *
  * Left out: MMIO, and the hole that a PC has below 4 GiB. RAM is [0, ram_bytes).
  */
 #include "sim/phys_mem.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -24,21 +24,29 @@
 /* What a reset clears in place; a small kernel uses less. The rest goes back to the host. */
 #define RESET_KEEP_BYTES (256u * 1024)
 
+#define HOST_SLOT_SHIFT 48
+#define HOST_ADDRESS_MASK (BIT_ULL(HOST_SLOT_SHIFT) - 1)
+
 static void *window_pool_grow(void *ctx, void *old, size_t old_bytes, size_t bytes)
 {
-	return realloc(old, bytes);
+	struct phys_mem *mem = ctx;
+
+	return shared_heap_realloc(mem->heap, old, bytes);
 }
 
 static void window_pool_release(void *ctx, void *pool)
 {
-	free(pool);
+	struct phys_mem *mem = ctx;
+
+	shared_heap_free(mem->heap, pool);
 }
 
-void phys_mem_init(struct phys_mem *mem, struct arena *arena)
+void phys_mem_init(struct phys_mem *mem, struct arena *arena, struct shared_heap *heap)
 {
 	mem->arena = arena;
+	mem->heap = heap;
 	mem->ram_bytes = arena->header.ram_bytes;
-	range_pool_init(&mem->window_pool, NULL, window_pool_grow, window_pool_release);
+	range_pool_init(&mem->window_pool, mem, window_pool_grow, window_pool_release);
 	range_tree_init(&mem->windows, &mem->window_pool);
 }
 
@@ -70,15 +78,46 @@ pa_t phys_mem_pa(struct phys_mem *mem, const void *ptr)
 	return at >= ram && at - ram < mem->ram_bytes ? at - ram : ~0ull;
 }
 
-/* Copies between @buf and the window memory at @host: false if the host says it is not there. */
-static bool window_copy(void *host, void *buf, u64 length, bool write)
+/* The slot of @pid, which gains a window. False: too many processes. */
+static bool window_host_get(struct phys_mem *mem, u32 pid, u64 *slot)
 {
-	struct iovec remote = { .iov_base = host, .iov_len = length };
+	u64 i, unused = PHYS_MEM_MAX_HOSTS;
+
+	*slot = 0;
+	if (!pid)
+		return true;
+	for (i = PHYS_MEM_MAX_HOSTS - 1; i; i--) {
+		if (!mem->hosts[i].nr_windows)
+			unused = i;
+		else if (mem->hosts[i].pid == pid)
+			break;
+	}
+	if (!i && unused == PHYS_MEM_MAX_HOSTS)
+		return false;
+	*slot = i ? i : unused;
+	mem->hosts[*slot].pid = pid;
+	mem->hosts[*slot].nr_windows++;
+	return true;
+}
+
+static void window_host_put(struct phys_mem *mem, u64 slot)
+{
+	if (slot)
+		mem->hosts[slot].nr_windows--;
+}
+
+/* Copies between @buf and a window's memory at @at: false if the host says it is not there. */
+static bool window_copy(struct phys_mem *mem, u64 at, void *buf, u64 length, bool write)
+{
+	u64 slot = at >> HOST_SLOT_SHIFT;
+	struct iovec remote = { .iov_base = (void *)(uintptr_t)(at & HOST_ADDRESS_MASK),
+				.iov_len = length };
 	struct iovec local = { .iov_base = buf, .iov_len = length };
+	pid_t pid = slot ? (pid_t)mem->hosts[slot].pid : getpid();
 	ssize_t n;
 
-	n = write ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0)
-		  : process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	n = write ? process_vm_writev(pid, &local, 1, &remote, 1, 0)
+		  : process_vm_readv(pid, &local, 1, &remote, 1, 0);
 	return n >= 0 && (u64)n == length;
 }
 
@@ -92,8 +131,7 @@ static bool window_access(struct phys_mem *mem, pa_t pa, u8 *buf, u64 length, bo
 		if (!range_tree_lookup(&mem->windows, pa, &window))
 			return false;
 		chunk = min(length, window.last - pa + 1);
-		if (!window_copy((u8 *)(uintptr_t)window.value + (pa - window.start), buf, chunk,
-				 write))
+		if (!window_copy(mem, window.value + (pa - window.start), buf, chunk, write))
 			return false;
 		pa += chunk;
 		buf += chunk;
@@ -251,22 +289,35 @@ u64 phys_mem_resident_bytes(const struct phys_mem *mem)
 	return all > state ? all - state : 0;
 }
 
-bool phys_mem_window_add(struct phys_mem *mem, pa_t pa, u64 length, void *host)
+bool phys_mem_window_add(struct phys_mem *mem, pa_t pa, u64 length, void *host, u32 host_pid)
 {
+	u64 slot;
+
 	if (pa < PHYS_WINDOW_BASE || !length || pa + length - 1 < pa ||
 	    (pa + length - 1) >> PHYS_ADDRESS_BITS)
 		return false;
-	return range_tree_insert(&mem->windows, pa, pa + length - 1, (uintptr_t)host);
+	if (!window_host_get(mem, host_pid, &slot))
+		return false;
+	if (range_tree_insert(&mem->windows, pa, pa + length - 1,
+			      slot << HOST_SLOT_SHIFT | (uintptr_t)host))
+		return true;
+	window_host_put(mem, slot);
+	return false;
 }
 
 void phys_mem_window_remove(struct phys_mem *mem, pa_t pa)
 {
+	struct range_entry window;
+
+	if (range_tree_lookup(&mem->windows, pa, &window))
+		window_host_put(mem, window.value >> HOST_SLOT_SHIFT);
 	range_tree_remove(&mem->windows, pa);
 }
 
 void phys_mem_windows_drop(struct phys_mem *mem)
 {
 	range_tree_clear(&mem->windows);
+	memset(mem->hosts, 0, sizeof(mem->hosts));
 }
 
 bool phys_mem_has_window(const struct phys_mem *mem, pa_t pa)

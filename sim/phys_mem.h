@@ -41,10 +41,11 @@ u64 phys_mem_resident_bytes(const struct phys_mem *mem);
 bool phys_mem_is_untouched(const struct phys_mem *mem);
 
 /*
- * A window: [pa, pa + length) is host memory at @host of this very process. Access goes through the
- * host kernel, so memory that was unmapped meanwhile is an error and not a crash.
+ * A window: [pa, pa + length) is host memory at @host, of the process @host_pid or, if that is 0,
+ * of this very one. Access goes through the host kernel, so memory that was unmapped meanwhile is
+ * an error and not a crash.
  */
-bool phys_mem_window_add(struct phys_mem *mem, pa_t pa, u64 length, void *host);
+bool phys_mem_window_add(struct phys_mem *mem, pa_t pa, u64 length, void *host, u32 host_pid);
 void phys_mem_window_remove(struct phys_mem *mem, pa_t pa);
 void phys_mem_windows_drop(struct phys_mem *mem);      /* at kexec: all processes are gone */
 

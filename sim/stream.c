@@ -13,7 +13,6 @@
  */
 #include "sim/stream.h"
 
-#include <stdlib.h>
 
 #include "sim/dma.h"
 #include "sim/machine_internal.h"
@@ -55,7 +54,7 @@ static void pattern_fill(u8 *to, u64 length, u64 name)
 static bool pattern_ready(struct ifs_device *device)
 {
 	if (!device->pattern)
-		device->pattern = malloc(BURST_MAX);
+		device->pattern = shared_heap_alloc(device->machine->heap, BURST_MAX);
 	return device->pattern;
 }
 

@@ -44,6 +44,12 @@ struct ifs_machine_config {
 	uint32_t fault_entries;         /* 1 to 256; default 8 */
 	uint32_t on_report;             /* enum ifs_on_report */
 	uint64_t seed;                  /* of everything random in devices; default 1 */
+	/*
+	 * Forked children of this host process share the machine, its kernels and their processes
+	 * with it: what one does, all see. They take turns by a lock of their own (pthread_mutex_t
+	 * in shared memory), and each says which process it is with ifs_process_set_host().
+	 */
+	bool shared;
 };
 
 /*

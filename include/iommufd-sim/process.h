@@ -49,6 +49,17 @@ IFS_PUBLIC struct ifs_process *ifs_process_new(struct ifs_kernel *kernel,
  * memory.
  */
 IFS_PUBLIC struct ifs_process *ifs_fork(struct ifs_process *process);
+/*
+ * On a machine made with @shared: @process is the host process @host_pid from now on, whose memory
+ * its addresses mean. Before a fork(2) the parent names itself (getpid()), and IFS_HOST_NOBODY for
+ * the process that it has from ifs_fork(); the child names itself. All of them call this again
+ * before their other calls if somebody else used the machine meanwhile: what happened to files that
+ * they map then becomes visible to them.
+ *
+ * That a host process has ended the simulated kernel learns when another calls ifs_exit() for it.
+ */
+#define IFS_HOST_NOBODY 0xffffffffu
+IFS_PUBLIC void ifs_process_set_host(struct ifs_process *process, uint32_t host_pid);
 /* exit(2): closes everything and frees @process. NULL is fine. */
 IFS_PUBLIC void ifs_exit(struct ifs_process *process);
 IFS_PUBLIC uint32_t ifs_getpid(const struct ifs_process *process);

@@ -11,12 +11,13 @@
  * pointer into a dead kernel reads 0x6b6b..., never yesterday's plausible value. ASan, where it is
  * on, sees each block as an allocation of its own.
  *
- * Left out: size classes. The host's malloc has them.
+ * Left out: size classes. Where the memory comes from has them.
  */
 #include "lib/base/kheap.h"
 
 #include <assert.h>
-#include <stdlib.h>
+
+#include "sim/shared_heap.h"
 
 struct kheap_block {
 	struct list_head list;
@@ -34,12 +35,13 @@ static struct kheap_block *block_of(const void *ptr)
 	return block;
 }
 
-void kheap_init(struct kheap *heap, struct fail_point *fail)
+void kheap_init(struct kheap *heap, struct fail_point *fail, struct shared_heap *memory)
 {
 	INIT_LIST_HEAD(&heap->blocks);
 	heap->nr_blocks = 0;
 	heap->nr_bytes = 0;
 	heap->fail = fail;
+	heap->memory = memory;
 }
 
 void *kheap_alloc(struct kheap *heap, size_t size, const char *site)
@@ -51,7 +53,7 @@ void *kheap_alloc(struct kheap *heap, size_t size, const char *site)
 		return NULL;
 	if (check_add_overflow(size, sizeof(*block), &bytes))
 		return NULL;
-	block = calloc(1, bytes);
+	block = shared_heap_alloc(heap->memory, bytes);
 	if (!block)
 		return NULL;
 	block->size = size;
@@ -75,7 +77,7 @@ void *kheap_realloc(struct kheap *heap, void *ptr, size_t size, const char *site
 		return NULL;
 	block = block_of(ptr);
 	old_size = block->size;
-	moved = realloc(block, bytes);
+	moved = shared_heap_realloc(heap->memory, block, bytes);
 	if (!moved)
 		return NULL;
 	/* The neighbours still point at where the block was. */
@@ -97,7 +99,7 @@ static void block_drop(struct kheap *heap, struct kheap_block *block)
 	memset(block, KHEAP_POISON, sizeof(*block) + block->size);
 	/* Keeps the compiler from dropping the poison as a store nobody reads. */
 	__asm__ volatile("" : : "r"(block) : "memory");
-	free(block);
+	shared_heap_free(heap->memory, block);
 }
 
 void kheap_free(struct kheap *heap, const void *ptr)

@@ -12,13 +12,16 @@
 
 #define KHEAP_POISON 0x6b
 
+struct shared_heap;             /* sim/shared_heap.h */
+
 struct kheap {
 	struct list_head blocks;
+	struct shared_heap *memory;     /* of the machine; NULL: the C library's heap */
 	u64 nr_blocks, nr_bytes;
 	struct fail_point *fail;        /* may be NULL */
 };
 
-void kheap_init(struct kheap *heap, struct fail_point *fail);
+void kheap_init(struct kheap *heap, struct fail_point *fail, struct shared_heap *memory);
 /* Zeroed. @site is a string that lives for ever: who allocates. */
 void *kheap_alloc(struct kheap *heap, size_t size, const char *site);
 /* Contents move; NULL leaves @ptr alone. @ptr NULL allocates. The new part is zeroed. */

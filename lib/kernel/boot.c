@@ -15,7 +15,6 @@
  */
 #include "lib/kernel/kernel.h"
 
-#include <stdlib.h>
 
 #include <iommufd-sim/proto/bug.h>
 
@@ -28,6 +27,7 @@
 #include "sim/machine_kernel.h"
 #include "sim/phys_mem.h"
 #include "sim/report.h"
+#include "sim/shared_heap.h"
 
 struct boot_step {
 	const char *name;
@@ -246,7 +246,8 @@ static void log_iommu_state(struct ifs_kernel *kernel)
 
 static struct ifs_kernel *kernel_alloc(struct ifs_machine *machine)
 {
-	struct ifs_kernel *kernel = calloc(1, sizeof(*kernel));
+	struct shared_heap *memory = machine_heap(machine);
+	struct ifs_kernel *kernel = shared_heap_alloc(memory, sizeof(*kernel));
 
 	if (!kernel)
 		return NULL;
@@ -256,7 +257,7 @@ static struct ifs_kernel *kernel_alloc(struct ifs_machine *machine)
 	kernel->next_pid = 1;
 	kernel->base.console = kernel_boot_log;
 	INIT_LIST_HEAD(&kernel->processes);
-	kheap_init(&kernel->base.heap, &kernel->base.fail);
+	kheap_init(&kernel->base.heap, &kernel->base.fail, memory);
 	/* Generation 0 is what a lock that was never taken carries. */
 	lockdep_init(&kernel->base.lockdep, (u16)(machine_boot_count(machine) % 0xffff) + 1);
 	return kernel;
@@ -304,6 +305,6 @@ struct ifs_kernel *ifs_kernel_boot(struct ifs_machine *machine,
 	sim_log(machine, "boot failed: %s", failed_step);
 free_kernel:
 	kernel_drop_heap(kernel);
-	free(kernel);
+	shared_heap_free(machine_heap(machine), kernel);
 	return NULL;
 }

@@ -10,13 +10,13 @@
  */
 #include "lib/kernel/syscall.h"
 
-#include <stdlib.h>
 
 #include "lib/iommu/iommu_core.h"
 #include "lib/kernel/kernel.h"
 #include "lib/mm/user_mem.h"
 #include "sim/machine_kernel.h"
 #include "sim/report.h"
+#include "sim/shared_heap.h"
 
 /*
  * From here on there is no kernel: only what lies in RAM, and @params to find it. Mappings that
@@ -30,7 +30,7 @@ static void kernel_vanish(struct ifs_kernel *kernel, const struct machine_boot_p
 	user_mem_kexec(&kernel->base);
 	kheap_drop(&kernel->base.heap);
 	machine_kexec(machine);
-	free(kernel);
+	shared_heap_free(machine_heap(machine), kernel);
 }
 
 int ifs_kernel_kexec(struct ifs_kernel *kernel)

@@ -120,6 +120,16 @@ struct ifs_process *ifs_fork(struct ifs_process *parent)
 	return child;
 }
 
+void ifs_process_set_host(struct ifs_process *process, uint32_t host_pid)
+{
+	struct task task;
+
+	if (!syscall_enter(&task, process, "set_host"))
+		return;
+	mm_set_host(process->mm, host_pid);
+	syscall_leave(&task, process);
+}
+
 /* Mappings go before descriptors, as in Linux's do_exit(): exit_mm(), then exit_files(). */
 void process_end(struct ifs_process *process)
 {

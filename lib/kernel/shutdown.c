@@ -15,13 +15,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "lib/iommufd/iommufd.h"
 #include "lib/kernel/kernel.h"
 #include "lib/mm/page_alloc.h"
 #include "sim/dma_check.h"
 #include "sim/machine_kernel.h"
+#include "sim/shared_heap.h"
 
 struct leaks {
 	struct ifs_machine *machine;
@@ -150,6 +150,6 @@ uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
 	count_grants(&leaks);
 	leaks.count += kernel_drop_heap(kernel);
 	machine_set_boot_params(kernel->base.machine, &(struct machine_boot_params){ 0 });
-	free(kernel);
+	shared_heap_free(machine_heap(kernel->base.machine), kernel);
 	return leaks.count;
 }

@@ -65,14 +65,13 @@ void user_mem_put(struct kernel_base *kernel)
 void user_mem_kexec(struct kernel_base *kernel)
 {
 	struct user_mem *um = kernel->user_mem;
-	struct range_entry map;
+	struct vma *vma;
 
 	if (!um)
 		return;
-	for (bool more = range_tree_find_first(&um->host_maps, 0, ~0ull, &map); more;
-	     more = range_tree_next(&um->host_maps, map.start, &map))
-		munmap((void *)(uintptr_t)(map.start << PAGE_SHIFT),
-		       (map.last - map.start + 1) << PAGE_SHIFT);
+	list_for_each_entry(vma, &um->vmas, node)
+		if (mm_is_here(vma->mm))
+			munmap((void *)(uintptr_t)vma->start, vma->length);
 	phys_mem_windows_drop(kernel->mem);
 }
 
@@ -97,6 +96,7 @@ int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, u32 ui
 	init_rwsem(&mm->mmap_lock);
 	range_tree_init(&mm->vmas, &mm->um->pool);
 	range_tree_init(&mm->frames, &mm->um->pool);
+	range_tree_init(&mm->host_maps, &mm->um->pool);
 	*out = mm;
 	return 0;
 }
@@ -160,7 +160,7 @@ static const char *vma_check(const struct vma *vma)
 	if (entry.start != vma->start || entry.last != vma_last(vma) ||
 	    entry.value != (uintptr_t)vma)
 		return "a mapping and its address space disagree about where it is";
-	if (!range_count_sum(&vma->mm->um->host_maps, vma->start >> PAGE_SHIFT,
+	if (!range_count_sum(mm_host_maps(vma->mm), vma->start >> PAGE_SHIFT,
 			     vma->start >> PAGE_SHIFT))
 		return "a mapping is not counted as a host mapping";
 	return NULL;

@@ -133,16 +133,22 @@ static bool host_pages_mapped(uva_t start, u64 length)
 	return true;
 }
 
+static bool own_pages_touch(uva_t start, u64 length, bool write)
+{
+	return !madvise((void *)(uintptr_t)start, length,
+			write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) ||
+	       (errno == EINVAL && !host_can_populate() && host_pages_mapped(start, length));
+}
+
 static int own_memory_frames(struct mm *mm, uva_t start, uva_t last, bool write,
 			     struct pfn_runs *runs)
 {
 	u64 length = last - start + 1;
 
-	if (!mm->trusting && madvise((void *)(uintptr_t)start, length,
-		    write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ)) {
-		if (errno != EINVAL || host_can_populate() || !host_pages_mapped(start, length))
-			return -EFAULT;
-	}
+	if (!mm_is_here(mm) && !host_pages_touch(mm, start, length, write))
+		return -EFAULT;
+	if (mm_is_here(mm) && !mm->trusting && !own_pages_touch(start, length, write))
+		return -EFAULT;
 	return window_frames(mm, start >> PAGE_SHIFT, last >> PAGE_SHIFT, runs);
 }
 

@@ -47,6 +47,11 @@ void mm_exit(struct mm *mm);            /* the process is gone: mappings go, pin
 /* dup_mmap(): @child, new and empty, maps what @parent maps. -ENOMEM: it stays empty. */
 int mm_fork(struct mm *parent, struct mm *child);
 bool mm_is_dead(const struct mm *mm);
+/*
+ * On a machine that host processes share: @mm is the memory of @host_pid, or of none yet
+ * (IFS_HOST_NOBODY). If that is who calls, what became of its files meanwhile becomes visible.
+ */
+void mm_set_host(struct mm *mm, u32 host_pid);
 u64 mm_vm_pin_pages(const struct mm *mm);
 u64 mm_vm_lck_pages(const struct mm *mm);
 

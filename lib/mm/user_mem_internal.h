@@ -27,12 +27,19 @@ struct mm {
 	struct user_mem *um;
 	u32 pid, uid;
 	u32 refs;                       /* mm_count: the structure */
+	/*
+	 * The host process whose memory it is. 0: the one that runs the simulator; all such address
+	 * spaces are in there, and what they map goes with the last that unmaps it.
+	 */
+	u32 host_pid;
+	bool host_stale;                /* it was not here when a file changed that it maps */
 	bool dead, trusting;
 	struct rw_semaphore mmap_lock;
 	u64 rlimit_memlock_pages;
 	u64 pinned_vm, locked_vm;       /* VmPin, VmLck, in pages */
 	struct range_tree vmas;         /* uva -> struct vma * */
 	struct range_tree frames;       /* user page -> pfn (linear), own memory while pinned */
+	struct range_tree host_maps;    /* with @host_pid: as user_mem.host_maps */
 };
 
 /* Host memory of a process with the frames it was given: pages that are pinned, and no others. */
@@ -62,9 +69,20 @@ static inline uva_t vma_last(const struct vma *vma)
 int user_mem_ensure(struct kernel_base *kernel);
 void user_mem_free_unused(struct kernel_base *kernel);
 
+/* host.c: can mappings and memory of @mm be reached as our own? */
+bool mm_is_here(const struct mm *mm);
+/* Of another host process: false if not all pages are there, and writable for @write. */
+bool host_pages_touch(const struct mm *mm, uva_t start, u64 length, bool write);
+static inline struct range_tree *mm_host_maps(struct mm *mm)
+{
+	return mm->host_pid ? &mm->host_maps : &mm->um->host_maps;
+}
+
 /* vma.c */
 bool vma_find_first(const struct mm *mm, uva_t start, uva_t last, struct vma **out);
 void mm_unmap_all(struct mm *mm);
+/* Maps what the file has now. */
+void vma_follow_file(struct vma *vma);
 
 /* window.c: frames for own memory [first, last] (user pages), new where there are none. */
 int window_frames(struct mm *mm, u64 first, u64 last, struct pfn_runs *runs);

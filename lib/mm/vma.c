@@ -12,6 +12,7 @@
  *
  * A forked child has the same mappings at the same addresses (mm_fork()). Since all processes live
  * in one program, the host's memory is theirs together and goes when the last of them unmaps it.
+ * Where processes are host processes of their own (host.c), each changes its own mappings only.
  *
  * Left out: MAP_PRIVATE, MAP_FIXED (but not MAP_FIXED_NOREPLACE), merging of neighbours.
  */
@@ -49,6 +50,10 @@ static int vma_map_host(struct vma *vma, uva_t start, u64 length)
 	uva_t at = start, end = start + length;
 	int err;
 
+	if (!mm_is_here(vma->mm)) {
+		vma->mm->host_stale = true;
+		return 0;
+	}
 	err = vma->file->f_op->mmap_frames(vma->file, vma->offset + (start - vma->start), length,
 					   &runs);
 	for (u32 i = 0; !err && i < runs.nr; i++) {
@@ -73,9 +78,16 @@ static int vma_map_host(struct vma *vma, uva_t start, u64 length)
 	return err;
 }
 
+/* No memory: it traps, as a fault would give SIGBUS. */
+void vma_follow_file(struct vma *vma)
+{
+	vma_map_host(vma, vma->start, vma->length);
+}
+
 static void host_unmapped(void *ctx, u64 first, u64 last, bool marked)
 {
-	munmap(host(first << PAGE_SHIFT), (last - first + 1) << PAGE_SHIFT);
+	if (mm_is_here(ctx))
+		munmap(host(first << PAGE_SHIFT), (last - first + 1) << PAGE_SHIFT);
 }
 
 /* A range of the program's addresses that traps, at @at if it is not 0. */
@@ -97,8 +109,8 @@ static void vma_unlink(struct vma *vma)
 
 	range_tree_remove(&mm->vmas, vma->start);
 	list_del(&vma->node);
-	range_count_dec(&mm->um->host_maps, mm->kernel, vma->start >> PAGE_SHIFT,
-			vma_last(vma) >> PAGE_SHIFT, host_unmapped, NULL);
+	range_count_dec(mm_host_maps(mm), mm->kernel, vma->start >> PAGE_SHIFT,
+			vma_last(vma) >> PAGE_SHIFT, host_unmapped, mm);
 }
 
 static void vma_remove(struct vma *vma)
@@ -144,7 +156,7 @@ int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int p
 	*vma = (struct vma){ .mm = mm, .file = file, .start = at, .length = length,
 			     .offset = offset, .prot = prot, .may_write = may_write };
 	first = vma->start >> PAGE_SHIFT;
-	if (!range_count_inc(&mm->um->host_maps, first, vma_last(vma) >> PAGE_SHIFT)) {
+	if (!range_count_inc(mm_host_maps(mm), first, vma_last(vma) >> PAGE_SHIFT)) {
 		munmap(host(at), length);
 		goto free_vma;
 	}
@@ -164,8 +176,8 @@ int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int p
 remove:
 	range_tree_remove(&mm->vmas, vma->start);
 drop_host_map:
-	range_count_dec(&mm->um->host_maps, mm->kernel, first, vma_last(vma) >> PAGE_SHIFT,
-			host_unmapped, NULL);
+	range_count_dec(mm_host_maps(mm), mm->kernel, first, vma_last(vma) >> PAGE_SHIFT,
+			host_unmapped, mm);
 free_vma:
 	kheap_free(&mm->kernel->heap, vma);
 unlock:
@@ -249,7 +261,7 @@ static int vma_copy(struct mm *mm, const struct vma *from)
 	vma->mm = mm;
 	if (!range_tree_insert(&mm->vmas, vma->start, vma_last(vma), (uintptr_t)vma))
 		goto free_vma;
-	if (!range_count_inc(&mm->um->host_maps, first, last))
+	if (!range_count_inc(mm_host_maps(mm), first, last))
 		goto remove;
 	list_add_tail(&vma->node, &mm->um->vmas);
 	get_file(vma->file);

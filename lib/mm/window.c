@@ -10,6 +10,9 @@
  * that large pages can be used for it.
  *
  * Left out: pages that two address spaces share with each other. Each sees frames of its own.
+ *
+ * Unlike Linux: on a machine that host processes share (@shared), own memory of a process that has
+ * ended cannot be reached any more, pinned or not.
  */
 #include <assert.h>
 
@@ -43,7 +46,7 @@ static int window_new(struct mm *mm, u64 first, u64 last)
 	if (!range_tree_insert(&um->windows, pfn, pfn + nr_pages - 1, (uintptr_t)window))
 		goto free_window;
 	if (!phys_mem_window_add(mem, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
-				 (void *)(uintptr_t)(first << PAGE_SHIFT)))
+				 (void *)(uintptr_t)(first << PAGE_SHIFT), mm->host_pid))
 		goto remove_window;
 	if (!range_tree_paint(&mm->frames, first, last, pfn, true))
 		goto remove_phys;
@@ -109,7 +112,8 @@ static void window_remain(struct user_mem *um, const struct window *whole, struc
 				   .user_page = user_page };
 	if (!range_tree_insert(&um->windows, first, first + nr_pages - 1, (uintptr_t)window) ||
 	    !phys_mem_window_add(kernel->mem, first << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
-				 (void *)(uintptr_t)(user_page << PAGE_SHIFT)))
+				 (void *)(uintptr_t)(user_page << PAGE_SHIFT),
+				 whole->mm->host_pid))
 		assert(!"no memory, and no injected failure");
 }
 

@@ -108,7 +108,7 @@ int main(void)
 	must(bench.machine && ifs_machine_add_device(bench.machine, &device, NULL), "machine");
 	bench.kernel = calloc(1, sizeof(*bench.kernel));
 	must(bench.kernel, "calloc");
-	kheap_init(&bench.kernel->heap, &bench.kernel->fail);
+	kheap_init(&bench.kernel->heap, &bench.kernel->fail, NULL);
 	lockdep_init(&bench.kernel->lockdep, 1);
 	bench.kernel->machine = bench.machine;
 	bench.kernel->mem = machine_phys_mem(bench.machine);

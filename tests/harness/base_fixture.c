@@ -15,7 +15,7 @@ static void kernel_up(struct base_fixture *fix)
 
 	assert_non_null(kernel);
 	fix->kernel = kernel;
-	kheap_init(&kernel->heap, &kernel->fail);
+	kheap_init(&kernel->heap, &kernel->fail, NULL);
 	lockdep_init(&kernel->lockdep, (u16)(machine_boot_count(fix->machine) + 1));
 	kernel->machine = fix->machine;
 	kernel->mem = machine_phys_mem(fix->machine);

@@ -163,7 +163,7 @@ static void test_window_memory_is_reached_and_may_be_gone(void **state)
 	u64 word = 0x77;
 
 	memset(host, 0, 4096);
-	assert_true(phys_mem_window_add(mem, 1ull << 46, 4096, host));
+	assert_true(phys_mem_window_add(mem, 1ull << 46, 4096, host, 0));
 	put64(t->machine, 0x103010, 1ull << 46 | 3);
 	dma_check_grant(t->machine, t->space, 0x2000, 1ull << 46, 0x1000, true, true);
 	assert_int_equal(ifs_device_dma_write(t->device, 0x2010, &word, 8, NULL), IFS_DMA_OK);

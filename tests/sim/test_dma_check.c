@@ -291,7 +291,7 @@ static void test_owner_defaults_and_windows(void **state)
 	assert_int_equal(dma_check_owner(t->machine, 0x10fff), FRAME_TABLE);
 	assert_int_equal(dma_check_owner(t->machine, 0x12000), FRAME_FREE);
 	assert_int_equal(dma_check_owner(t->machine, 1ull << 46), FRAME_FREE);
-	phys_mem_window_add(machine_phys_mem(t->machine), 1ull << 46, 0x1000, &byte);
+	phys_mem_window_add(machine_phys_mem(t->machine), 1ull << 46, 0x1000, &byte, 0);
 	assert_int_equal(dma_check_owner(t->machine, 1ull << 46), FRAME_WINDOW);
 }
 

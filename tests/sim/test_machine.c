@@ -29,7 +29,7 @@ static void test_new_with_config_out_of_range_is_refused(void **state)
 
 	(void)state;
 	assert_null(ifs_machine_new(&none, &error));
-	assert_string_equal(error.text, "config.size is 0; this library knows 56");
+	assert_string_equal(error.text, "config.size is 0; this library knows 64");
 	assert_config_refused((struct ifs_machine_config){ .ram_bytes = 4096 },
 			      "ram_bytes 0x1000: not a multiple of 2 MiB from 2 MiB to 16 TiB");
 	assert_config_refused((struct ifs_machine_config){ .ram_bytes = (16ull << 40) + (2 << 20) },
@@ -94,7 +94,7 @@ static void test_kexec_moves_ram_and_keeps_it(void **state)
 	assert_int_equal(out.kho_fdt_pa, 0);
 	machine_set_boot_params(t->machine, &params);
 	put64(t->machine, 0xabc000, 0x1234);
-	assert_true(phys_mem_window_add(mem, 1ull << 46, 4096, &byte));
+	assert_true(phys_mem_window_add(mem, 1ull << 46, 4096, &byte, 0));
 	machine_kexec(t->machine);
 	assert_int_equal(machine_boot_count(t->machine), 1);
 	assert_ptr_not_equal(phys_mem_ptr(mem, 0xabc000, 4096), before);

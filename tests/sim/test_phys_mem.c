@@ -3,6 +3,8 @@
 #include "sim/phys_mem.h"
 
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/sim/sim_test.h"
 
@@ -94,13 +96,13 @@ static void test_window_reads_writes_and_spans(void **state)
 	u8 a[4096] = { 0 }, b[4096] = { 0 }, out[16] = { 0 };
 	u64 base = 1ull << 46;
 
-	assert_true(phys_mem_window_add(mem, base, 4096, a));
-	assert_true(phys_mem_window_add(mem, base + 4096, 4096, b));
-	assert_false(phys_mem_window_add(mem, base + 4095, 1, b));      /* taken */
-	assert_false(phys_mem_window_add(mem, base - 4096, 4096, b));   /* below */
-	assert_false(phys_mem_window_add(mem, base, 0, b));
-	assert_false(phys_mem_window_add(mem, ~0ull - 4095, 8192, b));
-	assert_false(phys_mem_window_add(mem, (1ull << 52) - 4096, 8192, b));
+	assert_true(phys_mem_window_add(mem, base, 4096, a, 0));
+	assert_true(phys_mem_window_add(mem, base + 4096, 4096, b, 0));
+	assert_false(phys_mem_window_add(mem, base + 4095, 1, b, 0));      /* taken */
+	assert_false(phys_mem_window_add(mem, base - 4096, 4096, b, 0));   /* below */
+	assert_false(phys_mem_window_add(mem, base, 0, b, 0));
+	assert_false(phys_mem_window_add(mem, ~0ull - 4095, 8192, b, 0));
+	assert_false(phys_mem_window_add(mem, (1ull << 52) - 4096, 8192, b, 0));
 	assert_true(phys_mem_write(mem, base + 4092, "overlap!", 8));
 	assert_memory_equal(a + 4092, "over", 4);
 	assert_memory_equal(b, "lap!", 4);
@@ -113,6 +115,49 @@ static void test_window_reads_writes_and_spans(void **state)
 	assert_false(phys_mem_read(mem, base + 4096, out, 1));
 }
 
+/* A device would reach the same address of the wrong process. */
+static void test_window_of_another_process(void **state)
+{
+	struct sim_test *t = *state;
+	struct phys_mem *mem = machine_phys_mem(t->machine);
+	u64 base = 1ull << 46;
+	u8 byte = 1, got;
+	pid_t pid;
+	int ends[2], status;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (!pid) {
+		byte = 2;
+		close(ends[1]);
+		_exit(read(ends[0], &got, 1) != 0 || byte != 3);
+	}
+	close(ends[0]);
+	assert_true(phys_mem_window_add(mem, base, 1, &byte, 0));
+	assert_true(phys_mem_window_add(mem, base + 1, 1, &byte, (u32)pid));
+	do
+		assert_true(phys_mem_read(mem, base + 1, &got, 1));
+	while (got == 1);               /* the child has not started yet */
+	assert_int_equal(got, 2);
+	assert_true(phys_mem_read(mem, base, &got, 1));
+	assert_int_equal(got, 1);
+	assert_true(phys_mem_write(mem, base + 1, &(u8){ 3 }, 1));
+	assert_int_equal(byte, 1);
+	close(ends[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_false(phys_mem_read(mem, base + 1, &got, 1));
+	phys_mem_window_remove(mem, base + 1);
+	/* 255 processes at a time, not more. */
+	for (u32 i = 1; i <= 255; i++)
+		assert_true(phys_mem_window_add(mem, base + i, 1, &byte, i));
+	assert_false(phys_mem_window_add(mem, base + 256, 1, &byte, 256));
+	assert_true(phys_mem_window_add(mem, base + 256, 1, &byte, 255));
+	phys_mem_window_remove(mem, base + 7);
+	assert_true(phys_mem_window_add(mem, base + 7, 1, &byte, 256));
+	phys_mem_windows_drop(mem);
+}
+
 static void test_window_whose_memory_has_gone_is_an_error(void **state)
 {
 	struct sim_test *t = *state;
@@ -120,7 +165,7 @@ static void test_window_whose_memory_has_gone_is_an_error(void **state)
 	void *host = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	u8 buf[8192];
 
-	assert_true(phys_mem_window_add(mem, 1ull << 46, 8192, host));
+	assert_true(phys_mem_window_add(mem, 1ull << 46, 8192, host, 0));
 	assert_true(phys_mem_read(mem, 1ull << 46, buf, 8192));
 	munmap((u8 *)host + 4096, 4096);
 	assert_false(phys_mem_read(mem, 1ull << 46, buf, 8192));
@@ -136,7 +181,7 @@ static void test_raw_ram_access_is_ram_only(void **state)
 
 	assert_true(ifs_machine_write_ram(t->machine, RAM - 1, &byte, 1));
 	assert_false(ifs_machine_write_ram(t->machine, RAM, &byte, 1));
-	assert_true(phys_mem_window_add(machine_phys_mem(t->machine), 1ull << 46, 1, &byte));
+	assert_true(phys_mem_window_add(machine_phys_mem(t->machine), 1ull << 46, 1, &byte, 0));
 	assert_false(ifs_machine_read_ram(t->machine, 1ull << 46, &byte, 1));
 }
 
@@ -148,6 +193,7 @@ int main(void)
 		sim_unit_test(test_poison_touches_backed_memory_only),
 		sim_unit_test(test_map_shows_the_same_memory),
 		sim_unit_test(test_window_reads_writes_and_spans),
+		sim_unit_test(test_window_of_another_process),
 		sim_unit_test(test_window_whose_memory_has_gone_is_an_error),
 		sim_unit_test(test_raw_ram_access_is_ram_only),
 	};

@@ -23,7 +23,7 @@ static inline int fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	kheap_init(&f->kernel.heap, &f->kernel.fail);
+	kheap_init(&f->kernel.heap, &f->kernel.fail, NULL);
 	lockdep_init(&f->kernel.lockdep, 7);
 	task_enter(&f->task, &f->kernel, "test");
 	*state = f;

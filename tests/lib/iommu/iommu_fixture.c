@@ -14,7 +14,7 @@ int iommu_fixture_kernel_up(struct iommu_fixture *fix, u64 fail_nth)
 
 	assert_non_null(kernel);
 	fix->kernel = kernel;
-	kheap_init(&kernel->heap, &kernel->fail);
+	kheap_init(&kernel->heap, &kernel->fail, NULL);
 	lockdep_init(&kernel->lockdep, (u16)(machine_boot_count(fix->machine) + 1));
 	kernel->machine = fix->machine;
 	kernel->mem = machine_phys_mem(fix->machine);

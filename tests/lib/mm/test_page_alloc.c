@@ -28,7 +28,7 @@ static int setup(void **state)
 
 	f->machine = ifs_machine_new(&config, NULL);
 	assert_non_null(f->machine);
-	kheap_init(&f->kernel.heap, &f->kernel.fail);
+	kheap_init(&f->kernel.heap, &f->kernel.fail, NULL);
 	lockdep_init(&f->kernel.lockdep, 1);
 	f->kernel.machine = f->machine;
 	f->kernel.mem = machine_phys_mem(f->machine);
