@@ -16,6 +16,8 @@
 #include "sim/phys_mem.h"
 
 #define MOCK_VIOMMU_PAGES 2
+/* The most that kmalloc() has on x86. */
+#define KMALLOC_MAX_SIZE (4u << 20)
 
 struct mock_hw_queue {
 	struct iommufd_hw_queue core;
@@ -81,6 +83,9 @@ static int mock_viommu_cache_invalidate(struct iommufd_viommu *viommu,
 	/* No entries: asks whether the type is known. */
 	if (!array->entry_num)
 		return array->type == IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST ? 0 : -EINVAL;
+	/* Then the caller is told that all were handled: a slip of the mock driver of 7.3. */
+	if (array->entry_num > KMALLOC_MAX_SIZE / sizeof(*cmds))
+		return -ENOMEM;
 	cmds = kheap_alloc(heap, (size_t)array->entry_num * sizeof(*cmds), "mock invalidate");
 	if (!cmds)
 		return -ENOMEM;
