@@ -2,17 +2,22 @@
 /* The descriptor itself, how a command is found and sized, what ids objects get, options. */
 #include "traps.h"
 
+#include <sys/stat.h>
+
 /* What can be done with the descriptor besides its own commands. */
 static void descriptor(struct traps *t)
 {
 	struct pollfd pfd = { .events = POLLIN | POLLOUT | POLLPRI };
 	int fd = t_open(), zero = 0, one = 1;
+	struct stat st;
 	char byte = 0;
 
 	IS(-EINVAL, sys(read(fd, &byte, 1)));
 	IS(-EINVAL, sys(write(fd, &byte, 1)));
 	IS(-ESPIPE, sys(lseek(fd, 0, SEEK_SET)));
 	IS(-EINVAL, sys(pread(fd, &byte, 1, 0)));
+	IS(0, fstat(fd, &st));
+	IS(S_IFCHR | 0660, st.st_mode);
 	pfd.fd = fd;
 	IS(1, poll(&pfd, 1, 0));
 	IS(POLLIN | POLLOUT, pfd.revents);
