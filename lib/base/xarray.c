@@ -298,6 +298,9 @@ void *ifs___xa_erase(struct xarray *xa, u64 index)
 	void *old = raw_load(xa, index);
 
 	assert_locked(xa, __func__);
+	/* As in Linux: what keeps index 0 busy there is an entry of the tree, and can be erased. */
+	if (!index && xa->head)
+		xa->flags &= ~XA_FLAGS_ZERO_BUSY;
 	raw_store(xa, index, NULL);
 	return visible(old);
 }

@@ -38,6 +38,7 @@ struct mock_viommu {
 	struct iommufd_viommu core;
 	struct iommu_domain *s2_parent;
 	struct mock_hw_queue *hw_queue[IOMMU_TEST_HW_QUEUE_MAX];
+	bool hw_queue_busy[IOMMU_TEST_HW_QUEUE_MAX];
 	struct mutex queue_mutex;
 	u64 mmap_offset;                /* 0: none */
 	pa_t page_pa;                   /* two pages, 0: none */

@@ -5,7 +5,9 @@
  * With data, a vIOMMU has two pages that mmap() of the iommufd shows; the first word says what the
  * program passed. Invalidation goes by virtual device id to the "cache" of the device.
  *
- * A vIOMMU has two queues; the second needs the first, for as long as it lives.
+ * A vIOMMU has two queues; the second needs the first, for as long as it lives. The driver of 7.3
+ * forgets which of them a queue was: the end of either gives back the place of the first only, and
+ * who had a second one never gets another ("exact" reproduces that).
  */
 #include "lib/iommu/mock_private.h"
 
@@ -16,6 +18,8 @@
 #include "sim/phys_mem.h"
 
 #define MOCK_VIOMMU_PAGES 2
+/* The most that kmalloc() has on x86. */
+#define KMALLOC_MAX_SIZE (4u << 20)
 
 struct mock_hw_queue {
 	struct iommufd_hw_queue core;
@@ -81,6 +85,9 @@ static int mock_viommu_cache_invalidate(struct iommufd_viommu *viommu,
 	/* No entries: asks whether the type is known. */
 	if (!array->entry_num)
 		return array->type == IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST ? 0 : -EINVAL;
+	/* Then the caller is told that all were handled: a slip of the mock driver of 7.3. */
+	if (array->entry_num > KMALLOC_MAX_SIZE / sizeof(*cmds))
+		return -ENOMEM;
 	cmds = kheap_alloc(heap, (size_t)array->entry_num * sizeof(*cmds), "mock invalidate");
 	if (!cmds)
 		return -ENOMEM;
@@ -106,7 +113,9 @@ static void mock_hw_queue_destroy(struct iommufd_hw_queue *hw_queue)
 	struct mock_viommu *mock = to_mock_viommu(hw_queue->viommu);
 
 	mutex_lock(&mock->queue_mutex);
-	mock->hw_queue[queue->index] = NULL;
+	mock->hw_queue_busy[current->kernel->fix_bugs ? queue->index : 0] = false;
+	if (mock->hw_queue[queue->index] == queue)
+		mock->hw_queue[queue->index] = NULL;
 	if (queue->prev)
 		_iommufd_object_undepend(&queue->core.obj, &queue->prev->core.obj);
 	mutex_unlock(&mock->queue_mutex);
@@ -119,12 +128,13 @@ static int mock_hw_queue_init(struct mock_viommu *mock, struct mock_hw_queue *qu
 	struct mock_hw_queue *prev = NULL;
 	int ret = 0;
 
-	if (mock->hw_queue[queue->index])
+	if (mock->hw_queue_busy[queue->index])
 		return -EEXIST;
 	if (queue->index) {
-		prev = mock->hw_queue[queue->index - 1];
-		if (!prev)
+		if (!mock->hw_queue_busy[queue->index - 1])
 			return -EIO;
+		prev = mock->hw_queue[queue->index - 1];
+		assert(prev);
 	}
 	if (iommu_iova_to_phys(mock->s2_parent, queue->core.base_addr) != base_addr_pa)
 		return -EFAULT;
@@ -134,6 +144,7 @@ static int mock_hw_queue_init(struct mock_viommu *mock, struct mock_hw_queue *qu
 		return ret;
 	queue->prev = prev;
 	mock->hw_queue[queue->index] = queue;
+	mock->hw_queue_busy[queue->index] = true;
 	queue->core.destroy = mock_hw_queue_destroy;
 	return 0;
 }

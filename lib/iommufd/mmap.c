@@ -88,7 +88,8 @@ int iommufd_fops_mmap_check(struct file *file, u64 offset, u64 length, int prot,
 	struct iommufd_mmap *immap;
 	int rc = 0;
 
-	if ((flags & MAP_TYPE) == MAP_PRIVATE)
+	/* To Linux, what may never be written is not shared. */
+	if ((flags & MAP_TYPE) == MAP_PRIVATE || !(file->f_mode & FMODE_WRITE))
 		return -EINVAL;
 	if (prot & PROT_EXEC)
 		return -EPERM;

@@ -46,6 +46,12 @@ static inline bool syscall_enter(struct task *task, struct ifs_process *process,
 	return true;
 }
 
+/* A file that has no name anywhere. */
+static inline bool is_anon_inode(const struct file *file)
+{
+	return !strncmp(file->name, "anon_inode:", 11);
+}
+
 /* Drains the fault rings if hardware left anything there, as the interrupt would have done. */
 void syscall_leave(struct task *task, struct ifs_process *process);
 

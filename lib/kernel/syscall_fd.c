@@ -143,6 +143,18 @@ int ifs_fcntl(struct ifs_process *process, int fd, int cmd, unsigned long arg)
 	return ret;
 }
 
+/* Device files keep the mode their driver asks for; what has no name is its owner's alone. */
+static u32 default_mode(const char *path)
+{
+	if (strncmp(path, "/dev/", 5))
+		return S_IRUSR | S_IWUSR;
+	if (!strcmp(path, "/dev/iommu"))
+		return S_IFCHR | 0660;
+	if (!strcmp(path, "/dev/vfio/vfio") || !strcmp(path, "/dev/null"))
+		return S_IFCHR | 0666;
+	return S_IFCHR | 0600;
+}
+
 int ifs_fstat(struct ifs_process *process, int fd, struct ifs_stat *out)
 {
 	struct ifs_stat stat = { 0 };
@@ -154,6 +166,7 @@ int ifs_fstat(struct ifs_process *process, int fd, struct ifs_stat *out)
 		return -EIO;
 	file = files_get(process->files, fd);
 	if (file) {
+		stat.mode = default_mode(file->name);
 		if (file->f_op->stat)
 			file->f_op->stat(file, &stat.size, &stat.mode, &stat.blocks);
 		_Static_assert(sizeof(stat.name) == sizeof(file->name), "same name field");

@@ -11,32 +11,46 @@
 
 #include <sys/mman.h>
 
-static int do_mmap(struct ifs_process *process, struct file *file, size_t length, int prot,
-		   int flags, off_t offset, uva_t *out)
+static bool is_regular(const struct file *file)
+{
+	return file->f_op->truncate;
+}
+
+/* The first offset that cannot be mapped: offsets of what is no regular file have no sign. */
+static u64 mmap_size_max(const struct file *file)
+{
+	return is_regular(file) ? INT64_MAX : UINT64_MAX;
+}
+
+static int do_mmap(struct ifs_process *process, struct file *file, u64 length, int prot, int flags,
+		   u64 offset, uva_t *out)
 {
 	const int type = flags & MAP_TYPE;
 
 	if (!length)
 		return -EINVAL;
-	if (length > INT64_MAX - (PAGE_SIZE - 1))
+	if (length > TASK_SIZE_MAX)
 		return -ENOMEM;
-	if (offset < 0 || ALIGN_UP((u64)length, PAGE_SIZE) > INT64_MAX - (u64)offset)
-		return -EOVERFLOW;
-	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE)
-		return -EINVAL;
-	if (type == MAP_PRIVATE && !file->f_op->mmap_private)
-		return -EOPNOTSUPP;
+	length = ALIGN_UP(length, PAGE_SIZE);
 	if (flags & MAP_FIXED)
 		return -EOPNOTSUPP;
 	if (flags & MAP_FIXED_NOREPLACE && *out & ~PAGE_MASK)
+		return -EINVAL;
+	if (offset >> PAGE_SHIFT > (mmap_size_max(file) - length) >> PAGE_SHIFT)
+		return -EOVERFLOW;
+	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE)
 		return -EINVAL;
 	if (type != MAP_PRIVATE && (prot & PROT_WRITE) && !(file->f_mode & FMODE_WRITE))
 		return -EACCES;
 	if (!(file->f_mode & FMODE_READ))
 		return -EACCES;
+	/* Only memory may be executed. */
+	if (prot & PROT_EXEC && is_anon_inode(file) && !is_regular(file))
+		return -EPERM;
 	if (!file->f_op->mmap_check)
 		return -ENODEV;
-	length = ALIGN_UP(length, PAGE_SIZE);
+	if (type == MAP_PRIVATE && !file->f_op->mmap_private)
+		return -EOPNOTSUPP;
 	return mm_mmap_file(process->mm, file, offset, length, prot, flags, out);
 }
 
@@ -56,7 +70,7 @@ int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, in
 		return -EIO;
 	file = files_get(process->files, fd);
 	if (file) {
-		err = do_mmap(process, file, length, prot, flags, offset, &at);
+		err = do_mmap(process, file, length, prot, flags, (u64)offset, &at);
 		fput(file);
 	}
 	syscall_leave(&task, process);

@@ -14,11 +14,6 @@
 
 #define MAX_RW_COUNT (INT_MAX & ~0xfffull)
 
-static bool is_anon_inode(const struct file *file)
-{
-	return !strncmp(file->name, "anon_inode:", 11);
-}
-
 /* rw_verify_area(): before @count is cut to MAX_RW_COUNT. */
 static int verify_area(u64 pos, u64 count)
 {

@@ -53,13 +53,18 @@ int copy_to_user(uva_t to, const void *from, size_t length)
 	return copy_user((void *)from, to, length, true);
 }
 
-/* 0: only zeros, -E2BIG: not, -EFAULT. */
+/*
+ * 0: only zeros, -E2BIG: not, -EFAULT. Whichever comes first decides: an aligned chunk lies in one
+ * page, and so is read or not as a whole.
+ */
 static int check_zeroed_user(uva_t from, size_t length)
 {
 	u8 bytes[256];
 
+	if (!access_ok(from, length))
+		return -EFAULT;
 	while (length) {
-		size_t chunk = min(length, sizeof(bytes));
+		size_t chunk = min(length, sizeof(bytes) - from % sizeof(bytes));
 
 		if (copy_from_user(bytes, from, chunk))
 			return -EFAULT;

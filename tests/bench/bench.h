@@ -16,6 +16,12 @@ static inline uint64_t bench_now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
+/* Of two figures the better one; a function, so that what is measured runs once. */
+static inline double bench_best(double best, double ns)
+{
+	return ns < best ? ns : best;
+}
+
 static inline int bench_has_flag(int argc, char **argv, const char *flag)
 {
 	for (int i = 1; i < argc; i++) {

@@ -3,8 +3,8 @@
  * difftest PROFILE SEED CALLS: see difftest.h.
  *
  * To record answers: compile tests/difftest/ *.c statically with the headers of the kernel in
- * question, run it there as root with descriptors 0 to 2 open and no others, and keep what it
- * prints as tests/data/difftest/PROFILE.SEED.gz.
+ * question and -idirafter include/uapi, run it there as root with descriptors 0 to 2 open and no
+ * others, and keep what it prints as tests/data/difftest/PROFILE.SEED.gz.
  */
 #include "difftest.h"
 
@@ -139,8 +139,10 @@ static void run(const struct operation *operations, long calls)
 
 int main(int argc, char **argv)
 {
-	const struct profile *const profiles[] = { &profile_memfd, &profile_luo, &profile_ioas,
-						   &profile_abi };
+	const struct profile *const profiles[] = {
+		&profile_memfd, &profile_luo, &profile_ioas, &profile_abi, &profile_fault,
+		&profile_viommu, &profile_hwqueue, &profile_pasid,
+	};
 
 	for (unsigned i = 0; argc == 4 && i < sizeof(profiles) / sizeof(profiles[0]); i++) {
 		if (strcmp(argv[1], profiles[i]->name))
@@ -155,6 +157,6 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		return 0;
 	}
-	fprintf(stderr, "usage: difftest memfd|luo|ioas|abi SEED CALLS\n");
+	fprintf(stderr, "usage: difftest PROFILE SEED CALLS\n");
 	return 2;
 }

@@ -57,7 +57,8 @@ struct profile {
 	int (*start)(void);             /* not 0: this kernel lacks something */
 	const struct operation *operations;     /* ends with a NULL */
 };
-extern const struct profile profile_memfd, profile_luo, profile_ioas, profile_abi;
+extern const struct profile profile_memfd, profile_luo, profile_ioas, profile_abi, profile_fault,
+			    profile_viommu, profile_hwqueue, profile_pasid;
 
 /* Of the memfd profile, for others: memory files in all states. */
 extern const struct operation memfd_operations[];

@@ -17,7 +17,7 @@ typedef unsigned xa_mark_t;
 #define XA_MARK_MAX 3u
 #define XA_PRESENT 8u
 #define XA_FLAGS_TRACK_FREE 4u  /* xa_alloc() is allowed; storing NULL keeps the index reserved */
-#define XA_FLAGS_ZERO_BUSY 8u   /* xa_alloc() never gives out index 0 */
+#define XA_FLAGS_ZERO_BUSY 8u   /* no index 0 from xa_alloc(), until erased while not empty */
 #define XA_FLAGS_ALLOC XA_FLAGS_TRACK_FREE
 #define XA_FLAGS_ALLOC1 (XA_FLAGS_TRACK_FREE | XA_FLAGS_ZERO_BUSY)
 /* What a reserved slot holds; reads give NULL instead. Entries have bits 1:0 clear. */

@@ -116,6 +116,30 @@ static void test_alloc_lowest_free_id(void **state)
 	xa_destroy(&xa);
 }
 
+static void test_alloc_gives_out_index_zero_once_erased(void **state)
+{
+	/* Cookies of faults are part of the ABI, and who answers cookie 0 gets it next. */
+	struct xarray xa;
+	u32 id = 77;
+
+	xa_init_flags(&xa, XA_FLAGS_ALLOC1);
+	assert_null(xa_erase(&xa, 0));          /* empty: nothing keeps it busy yet */
+	assert_int_equal(xa_alloc(&xa, &id, &things[0], xa_limit_32b, GFP_KERNEL), 0);
+	assert_int_equal(id, 1);
+	assert_null(xa_erase(&xa, 0));
+	assert_int_equal(xa_alloc(&xa, &id, &things[0], xa_limit_32b, GFP_KERNEL), 0);
+	assert_int_equal(id, 0);
+	assert_int_equal(xa_alloc(&xa, &id, &things[0], xa_limit_32b, GFP_KERNEL), 0);
+	assert_int_equal(id, 2);
+	for (u32 i = 0; i < 3; i++)
+		assert_ptr_equal(xa_erase(&xa, i), &things[0]);
+	/* For ever, also in an array that was empty in between. */
+	assert_int_equal(xa_alloc(&xa, &id, &things[0], xa_limit_32b, GFP_KERNEL), 0);
+	assert_int_equal(id, 0);
+	assert_sound(&xa);
+	xa_destroy(&xa);
+}
+
 static void test_store_null_in_allocating_array_stays_reserved(void **state)
 {
 	/* As in Linux: an id being built is not given out twice. */
@@ -310,6 +334,7 @@ int main(void)
 		with_kernel(test_store_without_memory_changes_nothing),
 		with_kernel(test_insert_taken_or_reserved_busy),
 		with_kernel(test_alloc_lowest_free_id),
+		with_kernel(test_alloc_gives_out_index_zero_once_erased),
 		with_kernel(test_store_null_in_allocating_array_stays_reserved),
 		with_kernel(test_alloc_in_plain_array_warns),
 		with_kernel(test_find_skips_reserved_and_stops_at_max),

@@ -134,6 +134,31 @@ static void test_fault_fd_delivers_groups_with_cookies(void **state)
 	assert_int_equal(t_read(f, s.fault_fd, got, 40), 0);
 }
 
+/* Linux 7.3 gives out cookie 0 to who has tried to answer it; fixed, it never does. */
+static void test_fault_fd_answer_to_cookie_zero(void **state)
+{
+	for (unsigned fixed = 0; fixed <= 1; fixed++) {
+		struct fixture *f = *state;
+		struct iommu_hwpt_pgfault got[2];
+		struct setup s;
+
+		f->kernel_config.exact = fixed ? IFS_OFF : IFS_ON;
+		assert_int_equal(ifs_kernel_shutdown(f->kernel), 0);
+		fixture_boot(f);
+		set_up(f, &s);
+		assert_int_equal(t_answer(f, s.fault_fd, 0, IOMMUFD_PAGE_RESP_SUCCESS), -EINVAL);
+		assert_int_equal(t_iopf(f, s.fd, s.dev.idev, 0, 1), 0);
+		assert_int_equal(t_iopf(f, s.fd, s.dev.idev, 0, 2), 0);
+		assert_int_equal(t_read(f, s.fault_fd, got, 40), 40);
+		assert_int_equal(got[0].cookie, 1);
+		assert_int_equal(t_answer(f, s.fault_fd, 0, IOMMUFD_PAGE_RESP_SUCCESS), -EINVAL);
+		assert_int_equal(t_read(f, s.fault_fd, got, 40), 40);
+		assert_int_equal(got[0].cookie, fixed ? 2 : 0);
+		assert_int_equal(t_answer(f, s.fault_fd, fixed ? 2 : 0, IOMMUFD_PAGE_RESP_SUCCESS),
+				 8);
+	}
+}
+
 /* One bad answer would throw away the good ones before it. */
 static void test_fault_fd_write_stops_at_first_bad_answer(void **state)
 {
@@ -250,6 +275,7 @@ int main(void)
 		T(test_destroy_fault_queue_is_busy_until_closed),
 		T(test_fault_queue_alloc_failed_answer_takes_nothing),
 		T(test_fault_fd_delivers_groups_with_cookies),
+		T(test_fault_fd_answer_to_cookie_zero),
 		T(test_fault_fd_write_stops_at_first_bad_answer),
 		T(test_detach_answers_outstanding_faults),
 		T(test_pasid_fault_goes_to_nested_rid_only),

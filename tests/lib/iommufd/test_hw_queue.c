@@ -86,6 +86,33 @@ static void test_hw_queue_locks_its_memory(void **state)
 	assert_int_equal(alignment, 2048);
 }
 
+/* The mock driver of 7.3 takes every queue that ends for the first one; fixed, it does not. */
+static void test_hw_queue_index_of_one_that_ended(void **state)
+{
+	for (unsigned fixed = 0; fixed <= 1; fixed++) {
+		struct fixture *f = *state;
+		int64_t first, second, other;
+		struct setup s;
+
+		f->kernel_config.exact = fixed ? IFS_OFF : IFS_ON;
+		assert_int_equal(ifs_kernel_shutdown(f->kernel), 0);
+		fixture_boot(f);
+		set_up(f, &s);
+		first = t_hw_queue(f, s.fd, s.viommu, 0, BASE, 0x1000);
+		second = t_hw_queue(f, s.fd, s.viommu, 1, BASE, 0x1000);
+		assert_int_equal(t_destroy(f, s.fd, second), 0);
+		other = t_hw_queue(f, s.fd, s.viommu, 0, BASE, 0x1000);
+		assert_int_equal(other, fixed ? -EEXIST : second);
+		second = t_hw_queue(f, s.fd, s.viommu, 1, BASE, 0x1000);
+		assert_int_equal(second, fixed ? first + 2 : -EEXIST);
+		if (!fixed)
+			assert_int_equal(t_destroy(f, s.fd, other), 0);
+		assert_int_equal(t_destroy(f, s.fd, first), fixed ? -EBUSY : 0);
+		assert_int_equal(t_hw_queue(f, s.fd, s.viommu, 1, BASE, 0x1000), -EEXIST);
+		assert_int_equal(ifs_close(f->process, s.fd), 0);
+	}
+}
+
 /* Hardware would follow the queue into memory that is not its next page. */
 static void test_hw_queue_memory_in_pieces_is_refused(void **state)
 {
@@ -121,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_hw_queue_alloc_each_mistake_has_its_errno),
 		T(test_hw_queue_locks_its_memory),
+		T(test_hw_queue_index_of_one_that_ended),
 		T(test_hw_queue_memory_in_pieces_is_refused),
 		T(test_release_with_hw_queues_gives_all_back),
 	};

@@ -2,6 +2,8 @@
 /* Nested HWPTs and what is invalidated in them. */
 #include "tests/lib/iommufd/mock_test.h"
 
+#include <stdlib.h>
+
 struct setup {
 	int fd;
 	uint32_t ioas, parent;
@@ -154,6 +156,27 @@ static void test_invalidate_failed_call_says_how_far_it_came(void **state)
 	assert_int_equal(t_check_iotlb(f, s.fd, nested, 3, 0), 0);
 }
 
+/* Linux 7.3 cannot have the memory for so many, and says that it has handled them all. */
+static void test_invalidate_viommu_too_many_at_once(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t type = IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST, max = 349525;
+	struct iommu_viommu_invalidate_selftest *e = calloc(max, sizeof(*e));
+	uint32_t nr = max + 1;
+	int64_t viommu;
+	struct setup s;
+
+	set_up(f, &s);
+	viommu = t_viommu(f, s.fd, s.dev.idev, s.parent, NULL);
+	assert_true(t_vdevice(f, s.fd, viommu, s.dev.idev, 0) > 0);
+	assert_int_equal(t_invalidate(f, s.fd, viommu, type, e, sizeof(*e), &nr), -ENOMEM);
+	assert_int_equal(nr, max + 1);
+	nr = max;
+	assert_int_equal(t_invalidate(f, s.fd, viommu, type, e, sizeof(*e), &nr), 0);
+	assert_int_equal(nr, max);
+	free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +184,7 @@ int main(void)
 		T(test_destroy_parent_with_nested_child_is_busy),
 		T(test_dirty_tracking_of_nested_is_not_found),
 		T(test_invalidate_failed_call_says_how_far_it_came),
+		T(test_invalidate_viommu_too_many_at_once),
 	};
 
 	return cmocka_run_group_tests_name("iommufd: nested HWPTs", tests, NULL, NULL);

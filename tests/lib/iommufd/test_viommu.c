@@ -280,6 +280,14 @@ static void test_mmap_of_viommu_memory_holds_the_viommu(void **state)
 	assert_int_equal(MMAP(0x1000, PROT_READ, MAP_SHARED, 0x1000, &at), -ENXIO);
 	assert_int_equal(MMAP(0x1000, PROT_READ, MAP_SHARED, 0x2000, &at), -ENXIO);
 	assert_int_equal(MMAP(0x3000, PROT_READ, MAP_SHARED, 0x1000, &at), -ENXIO);
+	/* A device's offsets have no sign: only what passes 2^64 is too much. */
+	assert_int_equal(MMAP(0x2000, PROT_READ, MAP_SHARED, INT64_MIN, &at), -ENXIO);
+	assert_int_equal(MMAP(0x2000, PROT_READ, MAP_SHARED, INT64_MIN + 0x1000, &at), -ENXIO);
+	assert_int_equal(MMAP(0x2000, PROT_READ, MAP_SHARED, -0x3000, &at), -ENXIO);
+	assert_int_equal(MMAP(0x2000, PROT_READ, MAP_SHARED, -0x2000, &at), -EOVERFLOW);
+	assert_int_equal(MMAP(SIZE_MAX, PROT_READ, MAP_SHARED, 0x1000, &at), -ENOMEM);
+	assert_int_equal(MMAP(1ull << 47, PROT_READ, MAP_SHARED, -0x1000, &at), -ENOMEM);
+	assert_int_equal(MMAP(0x2000, PROT_READ, 0, 0x1000, &at), -EINVAL);
 	assert_int_equal(MMAP(0x2000, PROT_READ | PROT_WRITE, MAP_SHARED, 0x1000, &at), 0);
 	assert_int_equal(at[0], 0xbeef);
 	assert_int_equal(MMAP(0x2000, PROT_READ, MAP_SHARED, 0x1000, &second), 0);
@@ -323,6 +331,42 @@ static void test_mmap_offsets_are_the_lowest_free(void **state)
 	assert_int_equal(ifs_munmap(f->process, at, 0x2000), 0);
 }
 
+/* A program that may only read would be told that the region is not there. */
+static void test_mmap_of_what_is_open_for_reading_only(void **state)
+{
+	struct fixture *f = *state;
+	int fd = ifs_open(f->process, "/dev/iommu", O_RDONLY);
+	void *at;
+
+	assert_int_equal(ifs_mmap(f->process, 0x2000, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				  0x1000, &at), -EACCES);
+	assert_int_equal(ifs_mmap(f->process, 0x2000, PROT_READ, MAP_SHARED, fd, 0x1000, &at),
+			 -EINVAL);
+	assert_int_equal(ifs_mmap(f->process, 0x2000, PROT_READ, MAP_PRIVATE, fd, 0x1000, &at),
+			 -EINVAL);
+	fd = ifs_open(f->process, "/dev/iommu", O_WRONLY);
+	assert_int_equal(ifs_mmap(f->process, 0x2000, PROT_WRITE, MAP_SHARED, fd, 0x1000, &at),
+			 -EACCES);
+}
+
+/* Of a queue's descriptor nothing can be mapped; asked to execute it, Linux looks no further. */
+static void test_mmap_of_a_queue(void **state)
+{
+	struct fixture *f = *state;
+	int fd = t_open(f), queue = -1;
+	void *at;
+
+	assert_true(t_fault_queue(f, fd, &queue) > 0);
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ, MAP_SHARED, queue, 0, &at),
+			 -ENODEV);
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ, MAP_PRIVATE, queue, 0, &at),
+			 -ENODEV);
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ | PROT_EXEC, MAP_SHARED, queue, 0,
+				  &at), -EPERM);
+	assert_int_equal(ifs_mmap(f->process, 0x1000, PROT_READ, MAP_SHARED, queue, INT64_MIN, &at),
+			 -ENODEV);
+}
+
 /* A child's mapping would not count, and the parent's object would go under it. */
 static void test_mmap_is_held_by_a_forked_child(void **state)
 {
@@ -357,6 +401,8 @@ int main(void)
 		T(test_veventq_alloc_each_mistake_has_its_errno),
 		T(test_mmap_of_viommu_memory_holds_the_viommu),
 		T(test_mmap_offsets_are_the_lowest_free),
+		T(test_mmap_of_what_is_open_for_reading_only),
+		T(test_mmap_of_a_queue),
 		T(test_mmap_is_held_by_a_forked_child),
 	};
 
