@@ -117,12 +117,6 @@ int memfd_create_file(struct kernel_base *kernel, const struct memfd_config *con
 	return memfd_new(kernel, config, text, seals, mode, out);
 }
 
-int memfd_new_internal(struct kernel_base *kernel, const struct memfd_config *config,
-		       struct file **out)
-{
-	return memfd_new(kernel, config, "", 0, 0777, out);
-}
-
 bool file_is_memfd(const struct file *file)
 {
 	return file->f_op == &memfd_fops;
@@ -175,6 +169,24 @@ int memfd_add_seals(struct memfd *memfd, unsigned seals)
 	down_write(&memfd->i_rwsem);
 	err = add_seals_locked(memfd, seals);
 	up_write(&memfd->i_rwsem);
+	return err;
+}
+
+int memfd_new_sealed(struct kernel_base *kernel, const struct memfd_config *config, unsigned seals,
+		     struct file **out)
+{
+	unsigned mode = 0777;
+	int err;
+
+	/* What could be executed would have got the other seals with this one. */
+	if (kernel->fix_bugs && (seals & F_SEAL_EXEC) && MEMFD_EXEC_IMPLIES & ~seals)
+		mode = 0666;
+	err = memfd_new(kernel, config, "", 0, mode, out);
+	if (err)
+		return err;
+	err = memfd_add_seals(file_memfd(*out), seals);
+	if (err)
+		fput(*out);
 	return err;
 }
 

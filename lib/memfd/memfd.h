@@ -30,9 +30,12 @@ struct memfd_config {
 /* memfd_create(2): flags and name checked in Linux's order; @name is a user address. */
 int memfd_create_file(struct kernel_base *kernel, const struct memfd_config *config, uva_t name,
 		      unsigned flags, struct file **out);
-/* A file for restored content: mode 0777, no seals, O_RDWR, empty name. */
-int memfd_new_internal(struct kernel_base *kernel, const struct memfd_config *config,
-		       struct file **out);
+/*
+ * A file for restored content: O_RDWR, empty name, mode 0777, so that F_SEAL_EXEC brings other
+ * seals with it (trap 51; not if bugs are to be fixed).
+ */
+int memfd_new_sealed(struct kernel_base *kernel, const struct memfd_config *config, unsigned seals,
+		     struct file **out);
 bool file_is_memfd(const struct file *file);
 struct memfd *file_memfd(struct file *file);           /* the inode */
 

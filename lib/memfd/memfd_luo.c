@@ -306,6 +306,9 @@ static int memfd_luo_freeze(struct liveupdate_file_op_args *args)
 		return -EINVAL;
 	/* The offset at the time of the reboot: it may have moved since preserve. */
 	ser->pos = args->file->f_pos;
+	/* So may the seals; 7.3 forgets them (trap 52). */
+	if (current->kernel->fix_bugs)
+		ser->seals = file_memfd(args->file)->seals;
 	return 0;
 }
 

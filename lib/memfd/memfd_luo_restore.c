@@ -10,9 +10,11 @@
  *   - Records must ascend by index, lie within the size, and be aligned to their folio. Linux
  *     inserts whatever it reads.
  *   - One bad record (-EIO) and nothing becomes part of the file; Linux inserts up to there.
- *   - A retrieve that fails for want of memory, for its seals or for a broken array takes nothing,
- *     and finish frees all of it. Linux frees the header at once and leaves the rest preserved
- *     until the next reboot. The errno is LUO's to keep either way.
+ *
+ * A bug of Linux 7.3, reproduced unless bugs are to be fixed: a retrieve that fails for want of
+ * memory, for its seals or for a broken array frees the header alone, and finish does nothing after
+ * it. The rest stays reserved until the next reboot (trap 64). Fixed, a retrieve that fails so early
+ * takes nothing, and finish frees all of it. The errno is LUO's to keep either way.
  */
 #include "lib/memfd/memfd_luo_internal.h"
 
@@ -234,7 +236,8 @@ static bool ser_counts_ok(const struct memfd_luo_ser *ser)
 }
 
 /*
- * Fills @memfd. On failure it is as empty as before, and @taken says whether the records are gone.
+ * Fills @memfd. On failure it is as empty as before, and *@taken becomes true if the records are
+ * gone.
  */
 static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser, bool *taken)
 {
@@ -245,7 +248,6 @@ static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser,
 	struct fail_point saved;
 	int err;
 
-	*taken = false;
 	if (!ser_counts_ok(ser))
 		return -EINVAL;
 	err = kho_restore_vmalloc_runs(kernel->kho, &ser->folios, &array);
@@ -274,43 +276,49 @@ static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser,
 	return err;
 }
 
+/* The file of @ser. On failure *@taken becomes true if its records are gone. */
+static int file_retrieve(struct kernel_base *kernel, const struct memfd_luo_ser *ser, bool *taken,
+			 struct file **out)
+{
+	struct memfd *memfd;
+	struct file *file;
+	int err;
+
+	if (ser->seals & ~MEMFD_LUO_ALL_SEALS)
+		return -EOPNOTSUPP;
+	if (ser->size > MAX_LFS_FILESIZE)
+		return -EINVAL;
+	/* Seals come first: nothing below looks at them. */
+	err = memfd_new_sealed(kernel, kernel->memfd_config, ser->seals, &file);
+	if (err)
+		return err;
+	memfd = file_memfd(file);
+	if (ser->pos <= MAX_LFS_FILESIZE)
+		file->f_pos = ser->pos;
+	memfd_set_size(memfd, ser->size);
+	if (ser->nr_folios)
+		err = folios_retrieve(memfd, ser, taken);
+	if (err) {
+		fput(file);
+		return err;
+	}
+	*out = file;
+	return 0;
+}
+
 int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
 {
 	struct kernel_base *kernel = current->kernel;
+	/* Once they are the header goes with them. */
+	bool taken = !kernel->fix_bugs;
 	struct memfd_luo_ser ser;
-	struct memfd *memfd;
-	struct file *file;
-	bool taken = false;
 	int err;
 
 	if (!ser_read(kernel, args->serialized_data, &ser))
 		return -EINVAL;
-	if (ser.seals & ~MEMFD_LUO_ALL_SEALS)
-		return -EOPNOTSUPP;
-	if (ser.size > MAX_LFS_FILESIZE)
-		return -EINVAL;
-	err = memfd_new_internal(kernel, kernel->memfd_config, &file);
-	if (err)
-		return err;
-	memfd = file_memfd(file);
-	/* Seals come first: nothing below looks at them. */
-	err = memfd_add_seals(memfd, ser.seals);
-	if (err)
-		goto put_file;
-	if (ser.pos <= MAX_LFS_FILESIZE)
-		file->f_pos = ser.pos;
-	memfd_set_size(memfd, ser.size);
-	if (ser.nr_folios)
-		err = folios_retrieve(memfd, &ser, &taken);
+	err = file_retrieve(kernel, &ser, &taken, &args->file);
 	if (!err || taken)
 		ser_free(kernel, args->serialized_data);
-	if (err)
-		goto put_file;
-	args->file = file;
-	return 0;
-
-put_file:
-	fput(file);
 	return err;
 }
 
@@ -321,7 +329,9 @@ void memfd_luo_finish(struct liveupdate_file_op_args *args)
 	struct pfn_runs array = { 0 };
 	struct fail_point saved;
 
-	if (args->retrieve_status > 0 || !ser_read(kernel, args->serialized_data, &ser))
+	if (args->retrieve_status > 0 || (args->retrieve_status && !kernel->fix_bugs))
+		return;
+	if (!ser_read(kernel, args->serialized_data, &ser))
 		return;
 	saved = nofail_begin(kernel);
 	if (ser.nr_folios && ser_counts_ok(&ser) &&

@@ -149,20 +149,71 @@ static void test_retrieve_noexec_seal_comes_back_0x3e(void **state)
 {
 	/* A known oddity of 7.3 that programs meet: the file returns write-sealed. */
 	struct kho_fixture *fix = *state;
-	struct file *file;
-	struct liveupdate_file_op_args args = { 0 };
 
-	kernel_of(fix)->memfd_config = &small;
-	assert_int_equal(memfd_create_file(kernel_of(fix), &small, (uintptr_t)"", 8, &file), 0);
-	args.file = file;
-	assert_int_equal(memfd_luo_file_ops.preserve(&args), 0);
-	assert_int_equal(word(fix, args.serialized_data, 16), 0x20);
-	assert_int_equal(word(fix, args.serialized_data, 32), 0);
-	next_kernel(fix, &small);
-	assert_int_equal(memfd_luo_file_ops.retrieve(&args), 0);
-	assert_int_equal(memfd_seals(file_memfd(args.file)), 0x3e);
-	fput(args.file);
-	assert_nothing_left(fix);
+	for (int fixed = 0; fixed <= 1; fixed++) {
+		struct liveupdate_file_op_args args = { 0 };
+		u64 size, blocks;
+		u32 mode;
+
+		kernel_of(fix)->memfd_config = &small;
+		assert_int_equal(memfd_create_file(kernel_of(fix), &small, (uintptr_t)"", 8,
+						   &args.file), 0);
+		assert_int_equal(memfd_luo_file_ops.preserve(&args), 0);
+		assert_int_equal(word(fix, args.serialized_data, 16), 0x20);
+		assert_int_equal(word(fix, args.serialized_data, 32), 0);
+		next_kernel(fix, &small);
+		kernel_of(fix)->fix_bugs = fixed;
+		assert_int_equal(memfd_luo_file_ops.retrieve(&args), 0);
+		assert_int_equal(memfd_seals(file_memfd(args.file)), fixed ? 0x20 : 0x3e);
+		args.file->f_op->stat(args.file, &size, &mode, &blocks);
+		assert_int_equal(mode & 0777, fixed ? 0666 : 0777);
+		fput(args.file);
+		assert_nothing_left(fix);
+	}
+}
+
+static void test_freeze_takes_the_seals_added_since_if_bugs_are_fixed(void **state)
+{
+	/* A file that the guest's owner has sealed would come back open. */
+	struct kho_fixture *fix = *state;
+
+	for (int fixed = 0; fixed <= 1; fixed++) {
+		struct liveupdate_file_op_args args = { .file = create(fix, &small, 4096) };
+
+		kernel_of(fix)->fix_bugs = fixed;
+		assert_int_equal(memfd_luo_file_ops.preserve(&args), 0);
+		assert_int_equal(memfd_add_seals(file_memfd(args.file), 6), 0);
+		args.file->f_pos = 7;
+		assert_int_equal(memfd_luo_file_ops.freeze(&args), 0);
+		next_kernel(fix, &small);
+		assert_int_equal(memfd_luo_file_ops.retrieve(&args), 0);
+		assert_int_equal(memfd_seals(file_memfd(args.file)), fixed ? 6 : 0);
+		assert_int_equal(args.file->f_pos, 7);
+		fput(args.file);
+		assert_nothing_left(fix);
+	}
+}
+
+static void test_retrieve_failing_early_leaks_unless_bugs_are_fixed(void **state)
+{
+	/* The memory of one guest is lost until the next reboot for want of a few bytes. */
+	struct kho_fixture *fix = *state;
+
+	for (int fixed = 0; fixed <= 1; fixed++) {
+		struct liveupdate_file_op_args args = { .file = create(fix, &small, 8 * 4096) };
+
+		assert_int_equal(memfd_luo_file_ops.preserve(&args), 0);
+		next_kernel(fix, &small);
+		args.file = NULL;
+		kernel_of(fix)->fix_bugs = fixed;
+		base_fixture_fail_nth(fix->base, 1, false);
+		args.retrieve_status = memfd_luo_file_ops.retrieve(&args);
+		base_fixture_fail_nth(fix->base, 0, false);
+		assert_int_equal(args.retrieve_status, -ENOMEM);
+		memfd_luo_file_ops.finish(&args);
+		/* Eight pages, the array, its chunk. */
+		assert_int_equal(kho_nr_unclaimed_pages(fix->kho), fixed ? 2 : 2 + 10);
+	}
 }
 
 static void test_finish_without_retrieve_discards_all(void **state)
@@ -295,6 +346,8 @@ int main(void)
 		FIX_TEST(test_preserve_writes_the_published_bytes),
 		FIX_TEST(test_retrieve_gives_content_size_position_and_seals),
 		FIX_TEST(test_retrieve_noexec_seal_comes_back_0x3e),
+		FIX_TEST(test_freeze_takes_the_seals_added_since_if_bugs_are_fixed),
+		FIX_TEST(test_retrieve_failing_early_leaks_unless_bugs_are_fixed),
 		FIX_TEST(test_finish_without_retrieve_discards_all),
 		FIX_TEST(test_retrieve_damaged_records_are_refused),
 		FIX_TEST(test_retrieve_record_with_pfn_0_is_a_hole),
