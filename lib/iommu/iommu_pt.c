@@ -92,8 +92,7 @@ int pt_range_last(iova_t va, u64 length, iova_t *last)
 
 /*
  * With sign extension only the start decides which half is meant: a range that starts in the
- * lower half may run past its end (and then aliases the upper half). Linux accepts it, and so do
- * we.
+ * lower half may run past its end (and then aliases the upper half). See pt_range_in_one_half().
  */
 int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last, unsigned limit_lg2)
 {
@@ -106,6 +105,11 @@ int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last, unsigned l
 	if (pt->sign_extend && va >> (vasz - 1))
 		prefix = ~0ull >> vasz;
 	return va >> vasz == prefix && last >> vasz == prefix ? 0 : -ERANGE;
+}
+
+bool pt_range_in_one_half(const struct pt_iommu *pt, iova_t va, iova_t last)
+{
+	return !pt->sign_extend || !((va ^ last) >> (pt->max_vasz_lg2 - 1));
 }
 
 unsigned pt_best_pgsize_lg2(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa)

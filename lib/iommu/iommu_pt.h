@@ -85,6 +85,8 @@ void pt_aperture(const struct pt_iommu *pt, struct iommu_domain_geometry *out);
 int pt_range_last(iova_t va, u64 length, iova_t *last);
 /* -ERANGE: outside what the tables can translate, or beyond @limit_lg2 bits. */
 int pt_range_check(const struct pt_iommu *pt, iova_t va, iova_t last, unsigned limit_lg2);
+/* Linux 7.3 does not ask this. */
+bool pt_range_in_one_half(const struct pt_iommu *pt, iova_t va, iova_t last);
 /* The largest page of @pgsize_bitmap for the head of (va, last) -> oa, as its lg2; 0: none fits. */
 unsigned pt_best_pgsize_lg2(u64 pgsize_bitmap, iova_t va, iova_t last, pa_t oa);
 /* How many pages of that size to map before a larger one may fit. */

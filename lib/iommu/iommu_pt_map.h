@@ -219,8 +219,9 @@ static int FMT(map)(struct pt_ctx *ctx, iova_t iova, pa_t paddr, u64 length, int
 
 	if (WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))))
 		return -EINVAL;
-	/* Only the first byte is checked; later pages are truncated silently. So does Linux. */
-	if (paddr >> FMT_MAX_OASZ_LG2)
+	/* Linux 7.3 checks the first byte only; the rest of what is too high is cut off silently. */
+	if (paddr >> FMT_MAX_OASZ_LG2 ||
+	    (ctx->kernel->fix_bugs && length && (paddr + (length - 1)) >> FMT_MAX_OASZ_LG2))
 		return -ERANGE;
 	ret = FMT(set_prot)(prot, &map.attrs);
 	if (ret)
@@ -232,6 +233,8 @@ static int FMT(map)(struct pt_ctx *ctx, iova_t iova, pa_t paddr, u64 length, int
 	if (!FMT(next_chunk)(ctx, &map) ||
 	    !IS_ALIGNED(length, ctx->pgsize_bitmap & -ctx->pgsize_bitmap))
 		return -ENXIO;
+	if (ctx->kernel->fix_bugs && !pt_range_in_one_half(ctx->pt, iova, map.last))
+		return -ERANGE;
 	ret = FMT_RANGE_CHECK(ctx->pt, iova, map.last);
 	if (FMT_DYNAMIC_TOP && (ret || map.level > ctx->pt->top_level))
 		ret = FMT(increase_top)(ctx, iova, map.last, map.level);
