@@ -85,12 +85,14 @@ static int mock_viommu_cache_invalidate(struct iommufd_viommu *viommu,
 	/* No entries: asks whether the type is known. */
 	if (!array->entry_num)
 		return array->type == IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST ? 0 : -EINVAL;
-	/* Then the caller is told that all were handled: a slip of the mock driver of 7.3. */
-	if (array->entry_num > KMALLOC_MAX_SIZE / sizeof(*cmds))
+	cmds = array->entry_num > KMALLOC_MAX_SIZE / sizeof(*cmds) ? NULL :
+	       kheap_alloc(heap, (size_t)array->entry_num * sizeof(*cmds), "mock invalidate");
+	if (!cmds) {
+		/* Else the caller is told that all were handled: a slip of 7.3. */
+		if (current->kernel->fix_bugs)
+			array->entry_num = 0;
 		return -ENOMEM;
-	cmds = kheap_alloc(heap, (size_t)array->entry_num * sizeof(*cmds), "mock invalidate");
-	if (!cmds)
-		return -ENOMEM;
+	}
 	ret = iommu_copy_struct_from_full_user_array(cmds, sizeof(*cmds), array,
 						     IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST);
 	while (!ret && nr_done < array->entry_num) {

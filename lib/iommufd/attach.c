@@ -17,8 +17,8 @@
  * attached to anything in this context. Attaching it then moves it in one step, without a moment in
  * which it has no translation.
  *
- * Unlike Linux: a replace that fails between two HWPTs of one IOAS leaves the reserved regions of
- * the device in it. There they go, although the device stays.
+ * A bug of Linux 7.3, reproduced unless bugs are to be fixed: a replace that fails between two
+ * HWPTs of one IOAS takes the reserved regions of the device out of it, although the device stays.
  *
  * Left out: software MSI windows; virtual functions, which share their page requests.
  */
@@ -312,7 +312,7 @@ static int replace_locked(struct iommufd_group *igroup, struct iommufd_device *i
 		return rc;
 	rc = hwpt_replace_device(hwpt, idev, pasid, old_hwpt);
 	if (rc) {
-		if (from != to)
+		if (from != to || !current->kernel->fix_bugs)
 			unreserve_all(attach, to);
 		return rc;
 	}

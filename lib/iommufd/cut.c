@@ -7,8 +7,9 @@
  * Page tables cannot split a large entry, so a filled area can be cut only where large pages are
  * disabled: there every page was mapped by itself.
  *
- * A cut at the first or the last byte does nothing. For the first one that is a slip of Linux's,
- * which matters only where an area may be one byte long.
+ * A cut at the last byte does nothing, for it is there already. That one at the first byte does
+ * nothing either is a slip of Linux 7.3, where it should be -EINVAL if an area cannot be as small
+ * as a byte; reproduced unless bugs are to be fixed.
  */
 #include "lib/iommufd/io_pagetable.h"
 
@@ -63,7 +64,7 @@ static int area_split(struct iopt_area *area, iova_t iova)
 	struct iopt_area *lhs, *rhs;
 	int rc = -ENOMEM;
 
-	if (iova == area->first || iova == area->last)
+	if (iova == area->last || (iova == area->first && !current->kernel->fix_bugs))
 		return 0;
 	if (!pages || area->prevent_access)
 		return -EBUSY;

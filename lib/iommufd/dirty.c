@@ -5,8 +5,9 @@
  *
  * Bit k of the user's bitmap stands for iova + k * page_size; bits are ORed in. Reading goes area
  * by area and ends at the first hole; from there on everything, a bitmap that cannot be written
- * included, is silently left out and the call succeeds. An entry larger than the range sets its
- * bits past the end too, as far as the page goes that holds the bitmap's last byte.
+ * included, is silently left out and the call succeeds, for Linux 7.3 drops the error. An entry
+ * larger than the range sets its bits past the end too, as far as the page goes that holds the
+ * bitmap's last byte. With bugs fixed the errors are told and no bit is set beyond the range.
  *
  * The bitmap is user memory and may be anywhere, so one piece of it at a time is kept here.
  *
@@ -116,16 +117,45 @@ static struct dirty_bitmap *bitmap_new(const struct iommu_hwpt_get_dirty_bitmap 
 	/* Up to the end of the last page the bitmap touches. */
 	bytes += -(cmd->data + bytes) % PAGE_SIZE;
 	bitmap->nr_bits = bytes * 8;
+	if (current->kernel->fix_bugs)
+		bitmap->nr_bits = ((last - cmd->iova) >> bitmap->shift) + 1;
 	return bitmap;
+}
+
+/* Area by area, up to the first hole or what else ends it. */
+static int read_areas(struct io_pagetable *iopt, struct iommu_domain *domain,
+		      const struct iommu_hwpt_get_dirty_bitmap *cmd, iova_t last,
+		      struct dirty_bitmap *bitmap)
+{
+	bool no_clear = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR;
+	iova_t at = cmd->iova;
+
+	if (!cmd->length)
+		return 0;
+	if (!bitmap_probe(cmd->data))
+		return -EFAULT;
+	while (!bitmap->failed) {
+		struct iopt_area *area = iopt_area_iter_first(iopt, at, at);
+		iova_t area_last;
+		int rc;
+
+		if (!area || !area->pages)
+			return -EINVAL;
+		area_last = min(last, area->last);
+		rc = iommu_read_and_clear_dirty(domain, at, area_last - at + 1, no_clear,
+						bitmap_set, bitmap);
+		if (rc || area_last == last)
+			return rc;
+		at = area_last + 1;
+	}
+	return 0;
 }
 
 int iopt_read_and_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domain *domain,
 				   const struct iommu_hwpt_get_dirty_bitmap *cmd)
 {
-	bool no_clear = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR;
 	struct dirty_bitmap *bitmap;
-	struct iopt_area *area;
-	iova_t last, at;
+	iova_t last;
 	int rc;
 
 	rc = check_dirty_range(cmd, iopt->iova_alignment, &last);
@@ -141,21 +171,12 @@ int iopt_read_and_clear_dirty_data(struct io_pagetable *iopt, struct iommu_domai
 		rc = -ENOMEM;
 		goto out_unlock;
 	}
-	for (at = cmd->iova; cmd->length && bitmap_probe(cmd->data) && !bitmap->failed;) {
-		iova_t area_last;
-
-		area = iopt_area_iter_first(iopt, at, at);
-		if (!area || !area->pages)
-			break;
-		area_last = min(last, area->last);
-		if (iommu_read_and_clear_dirty(domain, at, area_last - at + 1, no_clear, bitmap_set,
-					       bitmap))
-			break;
-		if (area_last == last)
-			break;
-		at = area_last + 1;
-	}
+	rc = read_areas(iopt, domain, cmd, last, bitmap);
 	bitmap_flush(bitmap);
+	if (!rc && bitmap->failed)
+		rc = -EFAULT;
+	if (!current->kernel->fix_bugs)
+		rc = 0;
 	kfree(bitmap);
 out_unlock:
 	up_read(&iopt->iova_rwsem);

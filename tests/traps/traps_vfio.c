@@ -143,6 +143,11 @@ static void unmap_v1(struct traps *t)
 	IS(0, v_set(fd, 1));
 	IS(4096, t_alignment(fd, 1));
 	IS(0, v_map(fd, 3, b, BASE, 8 * PG));
+	/* A cut behind the first byte counts as made: then the unmap finds half an area. */
+	IS(-ENOENT, v_unmap(fd, 0, BASE + 1, 8 * PG - 1, &left));
+	IS(0, left);
+	IS(-EINVAL, v_unmap(fd, 0, BASE + 2, 8 * PG - 2, &left));
+	IS(8 * PG - 2, left);
 	IS(-EINVAL, v_unmap(fd, 0, BASE + PG, 0x800, &left));
 	IS(0x800, left);
 	IS(-EINVAL, v_unmap(fd, 0, BASE + 0x800, 0x1800, &left));
