@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <linux/falloc.h>
+#include <linux/iommufd.h>
 
 static int memfd(struct fixture *f, uint64_t bytes)
 {
