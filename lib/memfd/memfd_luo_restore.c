@@ -13,8 +13,8 @@
  *
  * A bug of Linux 7.3, reproduced unless bugs are to be fixed: a retrieve that fails for want of
  * memory, for its seals or for a broken array frees the header alone, and finish does nothing after
- * it. The rest stays reserved until the next reboot (trap 64). Fixed, a retrieve that fails so early
- * takes nothing, and finish frees all of it. The errno is LUO's to keep either way.
+ * it. The rest stays reserved until the next reboot (trap 64). Fixed, a retrieve that fails so
+ * early takes nothing, and finish frees all of it. The errno is LUO's to keep either way.
  */
 #include "lib/memfd/memfd_luo_internal.h"
 
