@@ -257,6 +257,7 @@ static struct ifs_kernel *kernel_alloc(struct ifs_machine *machine)
 	kernel->next_pid = 1;
 	kernel->base.console = kernel_boot_log;
 	INIT_LIST_HEAD(&kernel->processes);
+	fail_points_init(&kernel->base.fail);
 	kheap_init(&kernel->base.heap, &kernel->base.fail, memory);
 	/* Generation 0 is what a lock that was never taken carries. */
 	lockdep_init(&kernel->base.lockdep, (u16)(machine_boot_count(machine) % 0xffff) + 1);
