@@ -129,7 +129,7 @@ static int charge_current(const u64 *nr_pages)
 	for (mode = 0; mode < NR_ACCOUNT_MODES; mode++) {
 		if (!nr_pages[mode])
 			continue;
-		rc = mm_account(current->mm, mode, nr_pages[mode]);
+		rc = mm_account(current->mm, current->cred->uid, mode, nr_pages[mode]);
 		if (rc)
 			goto err_uncharge;
 	}
@@ -138,7 +138,7 @@ static int charge_current(const u64 *nr_pages)
 err_uncharge:
 	while (mode--)
 		if (nr_pages[mode])
-			mm_unaccount(current->mm, mode, nr_pages[mode]);
+			mm_unaccount(current->mm, current->cred->uid, mode, nr_pages[mode]);
 	return rc;
 }
 
@@ -148,7 +148,8 @@ static int change_area(struct iopt_area *area, void *ctx)
 	struct mm *old_mm = pages->source_mm;
 
 	if (needs_charge(pages))
-		mm_unaccount(old_mm, pages->account_mode, iopt_pages_nr_pinned(pages));
+		mm_unaccount(old_mm, pages->source_uid, pages->account_mode,
+			     iopt_pages_nr_pinned(pages));
 	pages->source_mm = current->mm;
 	pages->source_uid = current->cred->uid;
 	mm_get(current->mm);

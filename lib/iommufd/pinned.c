@@ -296,7 +296,7 @@ static int pfn_reader_user_update_pinned(struct iopt_pages *pages, u64 nr_new)
 		return 0;
 	if (iommufd_should_fail(FAIL_PFN_READER_USER_UPDATE_PINNED))
 		return -ENOMEM;
-	return mm_account(pages->source_mm, pages->account_mode, nr_new);
+	return mm_account(pages->source_mm, pages->source_uid, pages->account_mode, nr_new);
 }
 
 int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by)
@@ -343,7 +343,7 @@ void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_
 		range_drop(pages, range);
 	}
 	if (nr_dropped && pages->type != IOPT_ADDRESS_DMABUF)
-		mm_unaccount(pages->source_mm, pages->account_mode, nr_dropped);
+		mm_unaccount(pages->source_mm, pages->source_uid, pages->account_mode, nr_dropped);
 }
 
 int iopt_pages_for_each_run(struct iopt_pages *pages, u64 first, u64 last,
