@@ -8,7 +8,7 @@
  *
  * VmPin grows in all three. The limit is the process's own at the time of the charge, and the last
  * one it had once it is gone. VmPin and VmLck may wrap below zero where Linux's do: see
- * lib/iommufd/change_process.c.
+ * lib/iommufd/pages_account.c.
  */
 #include <assert.h>
 
