@@ -108,7 +108,7 @@ void *shared_heap_realloc(struct shared_heap *heap, void *ptr, size_t size)
 
 void shared_heap_free(struct shared_heap *heap, void *ptr)
 {
-	struct shared_block *block = (struct shared_block *)ptr - 1;
+	struct shared_block *block;
 
 	if (!heap) {
 		free(ptr);
@@ -116,6 +116,7 @@ void shared_heap_free(struct shared_heap *heap, void *ptr)
 	}
 	if (!ptr)
 		return;
+	block = (struct shared_block *)ptr - 1;
 	assert(block->order >= MIN_ORDER && block->order <= MAX_ORDER);
 	block->next = heap->free[block->order];
 	heap->free[block->order] = block;
