@@ -12,6 +12,7 @@
 
 #include "sim/arena.h"
 #include "sim/dma_check.h"
+#include "sim/host_mem.h"
 #include "sim/iommu_hw.h"
 #include "sim/machine_kernel.h"
 #include "sim/machine_state.h"
@@ -37,6 +38,7 @@ struct phys_mem {
 	struct range_tree windows;      /* pa range to slot << 48 | host address */
 	/* Whose memory it is, by slot; slot 0 is the process that runs this. */
 	struct window_host hosts[PHYS_MEM_MAX_HOSTS];
+	struct host_mem host;
 };
 
 /* A run of frames with one owner, or of iovas with one grant, as last looked up. */

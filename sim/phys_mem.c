@@ -3,8 +3,8 @@
  * Physical memory: RAM in the arena, windows of process memory above it.
  *
  * RAM is one mapping; an access is a bounds check and a memcpy. Windows are kept in a range tree
- * whose values are host addresses, one entry per window; access goes through process_vm_readv() and
- * process_vm_writev(), which fail instead of trapping when the memory has gone. The memory is our
+ * whose values are host addresses, one entry per window; access goes through the host kernel
+ * (host_mem.c), which fails instead of trapping when the memory has gone. The memory is our
  * own, or that of another host process that shares the machine.
  *
  * Left out: MMIO, and the hole that a PC has below 4 GiB. RAM is [0, ram_bytes).
@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "sim/machine_internal.h"
@@ -48,12 +47,14 @@ void phys_mem_init(struct phys_mem *mem, struct arena *arena, struct shared_heap
 	mem->ram_bytes = arena->header.ram_bytes;
 	range_pool_init(&mem->window_pool, mem, window_pool_grow, window_pool_release);
 	range_tree_init(&mem->windows, &mem->window_pool);
+	host_mem_init(&mem->host);
 }
 
 void phys_mem_deinit(struct phys_mem *mem)
 {
 	range_tree_clear(&mem->windows);
 	range_pool_deinit(&mem->window_pool);
+	host_mem_deinit(&mem->host);
 }
 
 struct phys_mem *machine_phys_mem(struct ifs_machine *machine)
@@ -110,15 +111,11 @@ static void window_host_put(struct phys_mem *mem, u64 slot)
 static bool window_copy(struct phys_mem *mem, u64 at, void *buf, u64 length, bool write)
 {
 	u64 slot = at >> HOST_SLOT_SHIFT;
-	struct iovec remote = { .iov_base = (void *)(uintptr_t)(at & HOST_ADDRESS_MASK),
-				.iov_len = length };
-	struct iovec local = { .iov_base = buf, .iov_len = length };
-	pid_t pid = slot ? (pid_t)mem->hosts[slot].pid : getpid();
-	ssize_t n;
+	void *host = (void *)(uintptr_t)(at & HOST_ADDRESS_MASK);
+	u32 pid = slot ? mem->hosts[slot].pid : HOST_MEM_OWN;
 
-	n = write ? process_vm_writev(pid, &local, 1, &remote, 1, 0)
-		  : process_vm_readv(pid, &local, 1, &remote, 1, 0);
-	return n >= 0 && (u64)n == length;
+	return length == (write ? host_mem_write(&mem->host, pid, host, buf, length)
+				: host_mem_read(&mem->host, pid, buf, host, length));
 }
 
 static bool window_access(struct phys_mem *mem, pa_t pa, u8 *buf, u64 length, bool write)

@@ -65,10 +65,46 @@ IFS_PUBLIC uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel);
 /* Pulls the plug: memory is dropped, nothing is closed or handed over. For error paths of tests. */
 IFS_PUBLIC void ifs_kernel_drop(struct ifs_kernel *kernel);
 
-/* Fails the @nth allocation from now on (1 = the next), once or for ever after. 0 disarms. */
+/*
+ * Fault injection. A fail point is a place in the kernel that asks whether it shall fail; it has a
+ * name, that of the Linux function which asks. Those of the attribute "fail_iommufd" are asked
+ * where and as often as Linux 7.3 with CONFIG_IOMMUFD_TEST calls iommufd_should_fail(), in the same
+ * order; the others are allocations ("failslab", "fail_page_alloc"), told apart by who allocates.
+ * Unless armed they change nothing. Programs can use Linux's own triggers: see process.h.
+ */
+struct ifs_fail_config {
+	size_t size;
+	const char *point;      /* of one point, or of an attribute; NULL: every point */
+	const char *site;       /* NULL, or allocations by whoever has this in the name */
+	uint64_t nth;           /* fail the nth from now on (1 = the next); 0 disarms */
+	bool forever;           /* and all after it */
+};
+/* Takes the place of what was armed before. -ENOENT: no such point. -EINVAL: @site >= 64 bytes. */
+IFS_PUBLIC int ifs_kernel_fail(struct ifs_kernel *kernel, const struct ifs_fail_config *config);
+/* The same for every point. */
 IFS_PUBLIC void ifs_kernel_fail_nth(struct ifs_kernel *kernel, uint64_t nth, bool forever);
-/* Did it fire since it was armed? Allocations since then in @count (may be NULL). */
+/* Did it fire since it was armed? How often the points were reached since, in @count or NULL. */
 IFS_PUBLIC bool ifs_kernel_fail_fired(const struct ifs_kernel *kernel, uint64_t *count);
+
+struct ifs_failure {
+	size_t size;
+	const char *point;      /* "pfn_reader_user_pin" */
+	const char *site;       /* who allocates: "struct file", "lib/fs/x.c:31"; else NULL */
+	const char *call;       /* the system call, "boot", "kexec" */
+	int error;              /* what the point's caller got: -errno */
+};
+/* The last failure that was injected, set @out->size first. False: none since boot. */
+IFS_PUBLIC bool ifs_kernel_get_failure(const struct ifs_kernel *kernel, struct ifs_failure *out);
+
+struct ifs_fail_point {
+	size_t size;
+	const char *name, *attribute;
+	int error;              /* -errno */
+	uint64_t reached, failed;       /* times since boot */
+};
+/* The point with that number, from 0, set @out->size first. False: there are fewer. */
+IFS_PUBLIC bool ifs_kernel_get_fail_point(const struct ifs_kernel *kernel, unsigned index,
+					  struct ifs_fail_point *out);
 
 struct ifs_kernel_stats {
 	size_t size;

@@ -5,7 +5,9 @@
  *
  * Paths that open() knows: /dev/iommu, /dev/liveupdate, /dev/vfio/devices/vfioN (N counts the
  * machine's devices by address, from 0), and /dev/null, which stands for any file that cannot do
- * what is asked.
+ * what is asked. A kernel with the selftest interface also has Linux's triggers of fault injection
+ * (Documentation/fault-injection): /sys/kernel/debug with the directories failslab, fail_page_alloc
+ * and fail_iommufd, and fail-nth and make-it-fail under /proc/self, /proc/PID and their task/TID.
  *
  * A user address is a host pointer of the calling program. By default the kernel reads and writes
  * through the host kernel, so that a bad pointer is -EFAULT, as it should be, and not a crash; with
@@ -65,6 +67,10 @@ IFS_PUBLIC void ifs_exit(struct ifs_process *process);
 IFS_PUBLIC uint32_t ifs_getpid(const struct ifs_process *process);
 
 IFS_PUBLIC int ifs_open(struct ifs_process *process, const char *path, int flags);
+/* A @path relative to a directory: only those of fault injection can be opened. */
+IFS_PUBLIC int ifs_openat(struct ifs_process *process, int dirfd, const char *path, int flags);
+/* struct linux_dirent64 to @to: bytes, 0 at the end, -ENOTDIR, -EINVAL (no room for one). */
+IFS_PUBLIC ssize_t ifs_getdents64(struct ifs_process *process, int fd, void *to, size_t count);
 IFS_PUBLIC int ifs_close(struct ifs_process *process, int fd);
 IFS_PUBLIC int ifs_dup(struct ifs_process *process, int fd);
 /* As if sent with SCM_RIGHTS: @to gets a descriptor of the same open description. */

@@ -32,7 +32,7 @@ struct sched_ops;
 
 struct kernel_base {
 	struct kheap heap;
-	struct fail_point fail;
+	struct fail_points fail;
 	struct lockdep lockdep;
 	struct ifs_machine *machine;
 	struct phys_mem *mem;
@@ -62,5 +62,16 @@ struct kernel_base {
 /* Raises a report of this kernel's. Without a machine (unit tests) it is only counted. */
 void kernel_report(struct kernel_base *kernel, enum ifs_rule rule, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* __GFP_NOFAIL: between the two nothing fails by injection, or counts. They nest. */
+static inline void nofail_begin(struct kernel_base *kernel)
+{
+	fail_points_pause(&kernel->fail);
+}
+
+static inline void nofail_end(struct kernel_base *kernel)
+{
+	fail_points_resume(&kernel->fail);
+}
 
 #endif

@@ -35,7 +35,7 @@ static struct kheap_block *block_of(const void *ptr)
 	return block;
 }
 
-void kheap_init(struct kheap *heap, struct fail_point *fail, struct shared_heap *memory)
+void kheap_init(struct kheap *heap, struct fail_points *fail, struct shared_heap *memory)
 {
 	INIT_LIST_HEAD(&heap->blocks);
 	heap->nr_blocks = 0;
@@ -44,12 +44,12 @@ void kheap_init(struct kheap *heap, struct fail_point *fail, struct shared_heap 
 	heap->memory = memory;
 }
 
-void *kheap_alloc(struct kheap *heap, size_t size, const char *site)
+void *kheap_alloc_at(struct kheap *heap, enum fail_point point, size_t size, const char *site)
 {
 	struct kheap_block *block;
 	size_t bytes;
 
-	if (heap->fail && fail_point_hit(heap->fail))
+	if (heap->fail && fail_alloc_hit(heap->fail, point, site, size))
 		return NULL;
 	if (check_add_overflow(size, sizeof(*block), &bytes))
 		return NULL;
@@ -64,6 +64,11 @@ void *kheap_alloc(struct kheap *heap, size_t size, const char *site)
 	return block + 1;
 }
 
+void *kheap_alloc(struct kheap *heap, size_t size, const char *site)
+{
+	return kheap_alloc_at(heap, FAIL_KMALLOC, size, site);
+}
+
 void *kheap_realloc(struct kheap *heap, void *ptr, size_t size, const char *site)
 {
 	struct kheap_block *block, *moved;
@@ -71,7 +76,7 @@ void *kheap_realloc(struct kheap *heap, void *ptr, size_t size, const char *site
 
 	if (!ptr)
 		return kheap_alloc(heap, size, site);
-	if (heap->fail && fail_point_hit(heap->fail))
+	if (heap->fail && fail_alloc_hit(heap->fail, FAIL_KMALLOC, site, size))
 		return NULL;
 	if (check_add_overflow(size, sizeof(*block), &bytes))
 		return NULL;

@@ -18,12 +18,14 @@ struct kheap {
 	struct list_head blocks;
 	struct shared_heap *memory;     /* of the machine; NULL: the C library's heap */
 	u64 nr_blocks, nr_bytes;
-	struct fail_point *fail;        /* may be NULL */
+	struct fail_points *fail;       /* may be NULL */
 };
 
-void kheap_init(struct kheap *heap, struct fail_point *fail, struct shared_heap *memory);
+void kheap_init(struct kheap *heap, struct fail_points *fail, struct shared_heap *memory);
 /* Zeroed. @site is a string that lives for ever: who allocates. */
 void *kheap_alloc(struct kheap *heap, size_t size, const char *site);
+/* The same, for an allocation that has a fail point of its own. */
+void *kheap_alloc_at(struct kheap *heap, enum fail_point point, size_t size, const char *site);
 /* Contents move; NULL leaves @ptr alone. @ptr NULL allocates. The new part is zeroed. */
 void *kheap_realloc(struct kheap *heap, void *ptr, size_t size, const char *site);
 void kheap_free(struct kheap *heap, const void *ptr);  /* NULL is fine; poisons */
@@ -33,6 +35,6 @@ void kheap_drop(struct kheap *heap);
 void kheap_for_each(const struct kheap *heap,
 		    void (*fn)(void *ctx, const char *site, size_t size), void *ctx);
 
-#define kheap_new(heap, type) ((type *)kheap_alloc(heap, sizeof(type), "struct " #type))
+#define kheap_new(heap, type) ((type *)kheap_alloc(heap, sizeof(type), #type))
 
 #endif

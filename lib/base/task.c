@@ -21,6 +21,7 @@ void task_enter(struct task *task, struct kernel_base *kernel, const char *name)
 	task->kernel = kernel;
 	task->name = name;
 	task->outer = this_task;
+	task->faults = NULL;
 	task->nr_held = 0;
 	task->atomic_depth = 0;
 	this_task = task;

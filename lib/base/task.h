@@ -41,6 +41,7 @@ struct task {
 	struct mm *mm;          /* NULL for kernel tasks */
 	struct files *files;    /* NULL for kernel tasks */
 	const struct cred *cred;
+	struct task_faults *faults;     /* of the process; NULL for kernel tasks */
 	u32 atomic_depth;       /* spinlocks held */
 	u32 nr_held;
 	struct held_lock held[TASK_MAX_LOCKS];

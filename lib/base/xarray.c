@@ -51,7 +51,8 @@ static void *visible(void *entry)
 
 static struct xa_node *node_new(struct kheap *heap, u8 shift)
 {
-	struct xa_node *node = kheap_new(heap, struct xa_node);
+	struct xa_node *node = kheap_alloc_at(heap, FAIL_XAS_ALLOC, sizeof(*node),
+					      "struct xa_node");
 
 	if (node)
 		node->shift = shift;

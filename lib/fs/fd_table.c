@@ -66,10 +66,11 @@ static int files_expand(struct files *files, u32 fd)
 
 	if (fd < files->max_fds)
 		return 0;
-	table = kheap_alloc(heap, max_fds * sizeof(*table), "fdtable.fd");
+	table = kheap_alloc_at(heap, FAIL_ALLOC_FDTABLE, max_fds * sizeof(*table), "fdtable.fd");
 	if (!table)
 		return -ENOMEM;
-	bits = kheap_alloc(heap, 2 * words * sizeof(*bits), "fdtable.open_fds");
+	bits = kheap_alloc_at(heap, FAIL_ALLOC_FDTABLE, 2 * words * sizeof(*bits),
+			      "fdtable.open_fds");
 	if (!bits) {
 		kheap_free(heap, table);
 		return -ENOMEM;

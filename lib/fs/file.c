@@ -66,6 +66,21 @@ static struct fs_node *fs_lookup(struct file_system *fs, const char *path)
 	return NULL;
 }
 
+/* The tree that @path lies in, or is the root of. */
+static struct fs_node *fs_lookup_tree(struct file_system *fs, const char *path)
+{
+	struct fs_node *node;
+
+	list_for_each_entry(node, &fs->nodes, list) {
+		size_t length = strlen(node->path) - 1;
+
+		if (node->path[length] == '/' && !strncmp(node->path, path, length) &&
+		    (!path[length] || path[length] == '/'))
+			return node;
+	}
+	return NULL;
+}
+
 int fs_register(struct file_system *fs, const char *path, int (*open)(struct file *file, void *ctx),
 		void *ctx)
 {
@@ -139,18 +154,22 @@ static void file_publish(struct file *file)
 
 int fs_open(struct file_system *fs, const char *path, unsigned flags, struct file **out)
 {
-	struct fs_node *node = fs_lookup(fs, path);
+	struct fs_node *node = fs_lookup(fs, path), *tree = node ? NULL : fs_lookup_tree(fs, path);
 	struct file *file;
+	size_t length;
 	int err;
 
-	if (!node)
+	if (!node && !tree)
 		return -ENOENT;
 	flags &= ~(unsigned)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
 	file = file_alloc(fs, flags | FILE_O_LARGEFILE);
 	if (!file)
 		return -ENOMEM;
 	snprintf(file->name, sizeof(file->name), "%s", path);
-	err = node->open(file, node->ctx);
+	length = strlen(file->name);
+	if (tree && file->name[length - 1] == '/')
+		file->name[length - 1] = '\0';
+	err = tree ? tree->open(file, tree->ctx) : node->open(file, node->ctx);
 	if (err) {
 		kheap_free(&fs->kernel->heap, file);
 		return err;

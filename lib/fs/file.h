@@ -20,7 +20,8 @@ int file_system_new(struct kernel_base *kernel, struct file_system **out);
 void file_system_free(struct file_system *fs);
 /*
  * @open gets a file with f_op unset; it sets f_op and private_data. Paths are absolute, at most 63
- * bytes.
+ * bytes. One that ends in '/' is a tree: @open answers for all that begins with it, and finds the
+ * path, without a '/' at its end, in file->name, which it may change.
  */
 int fs_register(struct file_system *fs, const char *path, int (*open)(struct file *file, void *ctx),
 		void *ctx);

@@ -219,7 +219,7 @@ static int FMT(map)(struct pt_ctx *ctx, iova_t iova, pa_t paddr, u64 length, int
 
 	if (WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))))
 		return -EINVAL;
-	/* Linux 7.3 checks the first byte only; the rest of what is too high is cut off silently. */
+	/* Linux 7.3 checks the first byte only; later pages are cut off silently. */
 	if (paddr >> FMT_MAX_OASZ_LG2 ||
 	    (ctx->kernel->fix_bugs && length && (paddr + (length - 1)) >> FMT_MAX_OASZ_LG2))
 		return -ERANGE;

@@ -141,13 +141,15 @@ void iopt_dmabuf_untrack_domain(struct iopt_area *area, struct iopt_pages *pages
 				struct iommu_domain *domain);
 
 /* pinned.c */
+/* For whom: an access's pages have a place of their own in Linux, which can fail. */
+enum iopt_hold { IOPT_HOLD_DOMAIN, IOPT_HOLD_ACCESS };
 /*
  * Makes every page of [first, last] pinned and holds it once more. Needs pages->mutex. On failure
  * nothing has changed. What was pinned by this call alone is charged.
  */
-int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last);
+int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by);
 /* Undoes one hold of exactly these bounds. Never fails. */
-void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last);
+void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by);
 /* A hold of pages on both sides of @index becomes two. -ENOMEM: unchanged. */
 int iopt_pages_split_hold(struct iopt_pages *pages, u64 index);
 /*

@@ -25,11 +25,17 @@ struct iommufd_module {
 	struct list_head contexts;      /* struct iommufd_ctx.list */
 	struct range_pool pool;         /* nodes of all area and pin trees */
 	struct list_head dead_pages;    /* pages objects whose file is yet to be put */
+	u64 temp_memory_limit_bytes;    /* see pfn_reader.h */
 };
 
 static inline struct iommufd_module *iommufd_module(void)
 {
 	return current->kernel->iommufd;
+}
+
+static inline bool iommufd_should_fail(enum fail_point point)
+{
+	return fail_point_hit(&current->kernel->fail, point);
 }
 
 /*

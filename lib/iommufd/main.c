@@ -123,11 +123,22 @@ static bool iommufd_find_op(const struct ifs_design *design, u32 nr, struct iomm
 	return true;
 }
 
+/* As copy_struct_from_user() would fill it. @nr bytes of what is at @arg are in @buffer already. */
+static int iommufd_fetch(void *buffer, const struct iommufd_ioctl_op *op, uva_t arg, u32 user_size,
+			 size_t nr)
+{
+	if (user_size > nr || user_size > op->size)
+		return copy_struct_from_user(buffer, op->size, arg, user_size);
+	memset((u8 *)buffer + user_size, 0, op->size - user_size);
+	return 0;
+}
+
 static long iommufd_fops_ioctl(struct file *file, unsigned cmd, uva_t arg)
 {
 	struct iommufd_ucmd ucmd = { .ictx = file->private_data, .ubuffer = arg };
 	u64 buffer[UCMD_BUFFER_BYTES / sizeof(u64)];
 	struct iommufd_ioctl_op op;
+	size_t nr;
 	int rc;
 
 	if (!iommufd_find_op(current->kernel->design, _IOC_NR(cmd), &op)) {
@@ -135,15 +146,18 @@ static long iommufd_fops_ioctl(struct file *file, unsigned cmd, uva_t arg)
 		iommufd_free_dead_pages(ucmd.ictx->module);
 		return rc;
 	}
-	if (copy_from_user(&ucmd.user_size, arg, sizeof(ucmd.user_size)))
+	nr = copy_from_user_ahead(buffer, arg, sizeof(ucmd.user_size),
+				  min(max((size_t)op.size, sizeof(u32)), sizeof(buffer)));
+	if (!nr)
 		return -EFAULT;
+	memcpy(&ucmd.user_size, buffer, sizeof(ucmd.user_size));
 	if (!op.execute || op.cmd != cmd)
 		return -ENOTTY;
 	if (ucmd.user_size < op.min_size)
 		return -EINVAL;
 	if (WARN_ON(op.size > sizeof(buffer)))
 		return -ENOTTY;         /* a design's row we have no room for */
-	rc = copy_struct_from_user(buffer, op.size, arg, ucmd.user_size);
+	rc = iommufd_fetch(buffer, &op, arg, ucmd.user_size, nr);
 	if (rc)
 		return rc;
 	ucmd.cmd = buffer;

@@ -10,6 +10,7 @@
 
 #include "lib/fs/file.h"
 #include "lib/iommufd/io_pagetable.h"
+#include "lib/iommufd/pfn_reader.h"
 
 const struct module iommufd_module_owner = { .name = "iommufd" };
 
@@ -50,6 +51,7 @@ int iommufd_init(struct kernel_base *kernel)
 	mutex_init(&module->lock);
 	INIT_LIST_HEAD(&module->contexts);
 	INIT_LIST_HEAD(&module->dead_pages);
+	module->temp_memory_limit_bytes = TEMP_MEMORY_LIMIT_BYTES;
 	range_pool_init(&module->pool, kernel, module_pool_grow, module_pool_release);
 	kernel->iommufd = module;
 	if (!module_pool_warm(module)) {

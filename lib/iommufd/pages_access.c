@@ -42,7 +42,7 @@ int iopt_area_add_access(struct iopt_area *area, u64 first, u64 last, pa_t *out,
 	if (pages->type == IOPT_ADDRESS_DMABUF)
 		return -EINVAL;
 	mutex_lock(&pages->mutex);
-	rc = iopt_pages_hold(pages, first, last);
+	rc = iopt_pages_hold(pages, first, last, IOPT_HOLD_ACCESS);
 	if (!rc) {
 		if (out)
 			iopt_pages_for_each_run(pages, first, last, take_pages, &pages_out);
@@ -61,7 +61,7 @@ void iopt_area_remove_access(struct iopt_area *area, u64 first, u64 last, bool u
 	if (!WARN_ON(!area->num_accesses || area->num_locks < unlock_area)) {
 		area->num_accesses--;
 		area->num_locks -= unlock_area;
-		iopt_pages_unhold(pages, first, last);
+		iopt_pages_unhold(pages, first, last, IOPT_HOLD_ACCESS);
 	}
 	mutex_unlock(&pages->mutex);
 }
@@ -117,6 +117,8 @@ static int rw_page(struct iopt_pages *pages, u64 start_byte, void *data, u64 len
 
 	if (mm_is_dead(pages->source_mm))
 		return rw_slow(pages, start_byte, data, length, flags);
+	if (iommufd_should_fail(FAIL_IOPT_PAGES_RW_PAGE))
+		return -EINVAL;
 	rc = mm_pin(pages->source_mm, pages->uptr + ALIGN_DOWN(start_byte, PAGE_SIZE), 1, write,
 		    &runs);
 	if (!rc) {

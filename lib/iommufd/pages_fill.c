@@ -13,6 +13,7 @@
  * so that a frame is given back only when neither a table nor the IOTLB can name it.
  */
 #include "lib/iommufd/io_pagetable.h"
+#include "lib/iommufd/pfn_reader.h"
 
 #include "sim/dma_check.h"
 
@@ -117,7 +118,8 @@ static bool area_is_of_pages(const struct iopt_area *area)
 static int area_store(struct iopt_area *area, struct iopt_pages *pages)
 {
 	struct fill fill = { .area = area };
-	int rc = iopt_pages_hold(pages, area->pages_index, iopt_area_last_index(area));
+	int rc = iopt_pages_hold(pages, area->pages_index, iopt_area_last_index(area),
+				 IOPT_HOLD_DOMAIN);
 
 	if (rc || pages->dmabuf_revoked || !area_is_of_pages(area))
 		return rc;
@@ -136,7 +138,7 @@ void iopt_area_unstore(struct iopt_area *area, struct iopt_pages *pages)
 {
 	area->storage_domain = NULL;
 	iopt_area_revoke_grants(area);
-	iopt_pages_unhold(pages, area->pages_index, iopt_area_last_index(area));
+	iopt_pages_unhold(pages, area->pages_index, iopt_area_last_index(area), IOPT_HOLD_DOMAIN);
 }
 
 void iopt_area_unmap_domain(struct iopt_area *area, struct iopt_pages *pages,
@@ -164,7 +166,9 @@ int iopt_area_fill_domains(struct iopt_area *area, struct iopt_pages *pages)
 	if (!iopt->next_domain_id)
 		return 0;
 	mutex_lock(&pages->mutex);
-	rc = area_store(area, pages);
+	rc = pages->dmabuf_revoked ? 0 : batch_init();
+	if (!rc)
+		rc = area_store(area, pages);
 	if (rc)
 		goto out_unlock;
 	xa_for_each(&iopt->domains, index, domain) {
@@ -209,7 +213,9 @@ int iopt_area_fill_domain(struct iopt_area *area, struct iommu_domain *domain)
 	int rc;
 
 	lockdep_assert_held(&area->pages->mutex);
-	rc = stored ? 0 : area_store(area, area->pages);
+	rc = area->pages->dmabuf_revoked ? 0 : batch_init();
+	if (!rc && !stored)
+		rc = area_store(area, area->pages);
 	if (rc)
 		return rc;
 	rc = area_map_domain(area, area->pages, domain);

@@ -19,6 +19,7 @@
  * is held already is not looked up again: that is why new domains still see the original frames
  * after the process unmapped the memory or died.
  */
+#include "lib/iommufd/pfn_reader.h"
 #include "lib/iommufd/pinned.h"
 
 #include "lib/memfd/memfd.h"
@@ -197,6 +198,7 @@ static int range_split(struct iopt_pages *pages, u64 index)
 	right->first = index;
 	right->last = left->last;
 	right->holders = left->holders;
+	right->accesses = left->accesses;
 	rc = runs_slice(&left->runs, 0, index - left->first, &left_runs);
 	if (!rc)
 		rc = runs_slice(&left->runs, index - left->first, range_nr_pages(right),
@@ -235,31 +237,69 @@ static void drop_unheld(struct iopt_pages *pages, u64 first, u64 last)
 	}
 }
 
-/* Pins what of [first, last] is not yet. */
-static int pin_gaps(struct iopt_pages *pages, u64 first, u64 last, u64 *nr_new)
+/* Who has the pages of a span: the double span of Linux, in its order of preference. */
+enum span_kind { SPAN_HOLE, SPAN_ACCESS, SPAN_DOMAIN };
+
+/* The longest span that begins at @first; its last page, at most @last. */
+static enum span_kind span_at(const struct iopt_pages *pages, u64 first, u64 last, u64 *span_last)
 {
-	u64 from = first;
+	const struct pinned_range *range = pinned_first(pages, first, last);
+	bool access;
 
-	*nr_new = 0;
-	while (from <= last) {
-		struct pinned_range *range = pinned_first(pages, from, last);
-		u64 gap_last = range ? range->first - 1 : last;
-		int rc;
-
-		if (range && range->first == from) {
-			from = range->last + 1;
-			continue;
-		}
-		rc = range_add(pages, from, gap_last);
-		if (rc)
-			return rc;
-		*nr_new += gap_last - from + 1;
-		from = gap_last + 1;
+	if (!range || range->first > first) {
+		*span_last = range ? range->first - 1 : last;
+		return SPAN_HOLE;
 	}
-	return 0;
+	access = range->accesses;
+	do {
+		*span_last = range->last;
+		range = *span_last < last ? pinned_first(pages, *span_last + 1, last) : NULL;
+	} while (range && range->first == *span_last + 1 && !range->accesses == !access);
+	return access ? SPAN_ACCESS : SPAN_DOMAIN;
 }
 
-int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last)
+static int pages_to_xarray(void)
+{
+	return iommufd_should_fail(FAIL_PAGES_TO_XARRAY) ? -EINVAL : 0;
+}
+
+/* Pins what of [first, last] is not yet. */
+static int pin_gaps(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by, u64 *nr_new)
+{
+	struct pfn_reader_user user = { 0 };
+	u64 at, span_last;
+	int rc = 0;
+
+	/* An access brings the buffer: the caller's array of pages. */
+	if (by == IOPT_HOLD_ACCESS && pages->type == IOPT_ADDRESS_USER)
+		user.capacity = last - first + 1;
+	*nr_new = 0;
+	for (at = first; at <= last && !rc; at = span_last + 1) {
+		enum span_kind kind = span_at(pages, at, last, &span_last);
+
+		if (kind == SPAN_HOLE) {
+			if (pages->type != IOPT_ADDRESS_DMABUF)
+				rc = pfn_reader_user_pin(&user, span_last - at + 1);
+			if (!rc)
+				rc = range_add(pages, at, span_last);
+			*nr_new += span_last - at + 1;
+		}
+		if (!rc && by == IOPT_HOLD_ACCESS && kind != SPAN_ACCESS)
+			rc = pages_to_xarray();
+	}
+	return rc;
+}
+
+static int pfn_reader_user_update_pinned(struct iopt_pages *pages, u64 nr_new)
+{
+	if (!nr_new || pages->type == IOPT_ADDRESS_DMABUF)
+		return 0;
+	if (iommufd_should_fail(FAIL_PFN_READER_USER_UPDATE_PINNED))
+		return -ENOMEM;
+	return mm_account(pages->source_mm, pages->account_mode, nr_new);
+}
+
+int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by)
 {
 	struct pinned_range *range;
 	u64 nr_new, at;
@@ -271,26 +311,22 @@ int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last)
 		rc = range_split(pages, last + 1);
 	if (rc)
 		return rc;
-	rc = pin_gaps(pages, first, last, &nr_new);
-	if (rc)
-		goto err_drop;
-	if (nr_new && pages->type != IOPT_ADDRESS_DMABUF) {
-		rc = mm_account(pages->source_mm, pages->account_mode, nr_new);
-		if (rc)
-			goto err_drop;
+	rc = pin_gaps(pages, first, last, by, &nr_new);
+	if (!rc)
+		rc = pfn_reader_user_update_pinned(pages, nr_new);
+	if (rc) {
+		drop_unheld(pages, first, last);
+		return rc;
 	}
 	for (at = first; at <= last; at = range->last + 1) {
 		range = pinned_first(pages, at, last);
 		range->holders++;
+		range->accesses += by == IOPT_HOLD_ACCESS;
 	}
 	return 0;
-
-err_drop:
-	drop_unheld(pages, first, last);
-	return rc;
 }
 
-void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last)
+void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by)
 {
 	u64 at, next, nr_dropped = 0;
 
@@ -300,6 +336,7 @@ void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last)
 
 		assert(range && range->first == at && range->last <= last && range->holders);
 		next = range->last + 1;
+		range->accesses -= by == IOPT_HOLD_ACCESS;
 		if (--range->holders)
 			continue;
 		nr_dropped += range_nr_pages(range);
@@ -355,12 +392,14 @@ static int runs_append(const struct pfn_runs *from, struct pfn_runs *to)
 }
 
 /* Pins pages nobody holds, and adds them to both lists. */
-static int gather_gap(struct iopt_pages *pages, u64 first, u64 last, struct pfn_runs *runs,
-		      struct pfn_runs *transient)
+static int gather_gap(struct iopt_pages *pages, struct pfn_reader_user *user, u64 first, u64 last,
+		      struct pfn_runs *runs, struct pfn_runs *transient)
 {
 	struct pfn_runs got = { 0 };
-	int rc = pin_memory(pages, first, last - first + 1, &got);
+	int rc = pfn_reader_user_pin(user, last - first + 1);
 
+	if (!rc)
+		rc = pin_memory(pages, first, last - first + 1, &got);
 	if (rc)
 		return rc;
 	rc = runs_append(&got, runs);
@@ -381,10 +420,12 @@ static int gather_gap(struct iopt_pages *pages, u64 first, u64 last, struct pfn_
 int iopt_pages_gather(struct iopt_pages *pages, u64 first, u64 last, struct pfn_runs *runs,
 		      struct pfn_runs *transient)
 {
+	struct pfn_reader_user user = { 0 };
 	u64 at, end;
-	int rc = 0;
+	int rc;
 
 	lockdep_assert_held(&pages->mutex);
+	rc = batch_init();
 	for (at = first; at <= last && !rc; at = end + 1) {
 		struct pinned_range *range = pinned_first(pages, at, last);
 
@@ -393,7 +434,7 @@ int iopt_pages_gather(struct iopt_pages *pages, u64 first, u64 last, struct pfn_
 			rc = runs_slice(&range->runs, at - range->first, end - at + 1, runs);
 		} else {
 			end = range ? range->first - 1 : last;
-			rc = gather_gap(pages, at, end, runs, transient);
+			rc = gather_gap(pages, &user, at, end, runs, transient);
 		}
 	}
 	if (!rc)
@@ -427,7 +468,7 @@ const char *iopt_pages_check(const struct iopt_pages *pages)
 			nr += range->runs.runs[i].nr_pages;
 		if (nr != range_nr_pages(range))
 			broken = "the frames of a pinned range do not cover it";
-		else if (!range->holders)
+		else if (!range->holders || range->accesses > range->holders)
 			broken = "a pinned range has no holder";
 		else if (range->last >= pages->npages)
 			broken = "a pinned range lies outside its pages object";

@@ -8,6 +8,7 @@
 struct pinned_range {
 	u64 first, last;        /* page indexes */
 	u32 holders;
+	u32 accesses;           /* of the holders */
 	struct pfn_runs runs;
 };
 

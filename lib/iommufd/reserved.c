@@ -85,6 +85,8 @@ int iopt_enforce_dev_resv_regions(struct io_pagetable *iopt, struct device *dev)
 	LIST_HEAD(regions);
 	int rc;
 
+	if (iommufd_should_fail(FAIL_IOPT_TABLE_ENFORCE_DEV_RESV_REGIONS))
+		return -EINVAL;
 	down_write(&iopt->iova_rwsem);
 	rc = iommu_get_resv_regions(dev, &regions);
 	list_for_each_entry(region, &regions, list) {

@@ -4,8 +4,8 @@
  * checks come in Linux's order (drivers/iommu/iommufd/selftest.c).
  *
  * Unlike Linux: an operation on a mock device that is given the id of a real one is -EINVAL; there
- * it reads whatever lies behind the real one. The memory limit is checked and forgotten: batches
- * have no fixed size here.
+ * it reads whatever lies behind the real one. The memory limit only decides how often fail points
+ * are asked (pfn_reader.h): batches have no fixed size here.
  *
  * Left out: frames of large folios, which MD_CHECK_REFS skips; all frames here are single.
  */
@@ -176,7 +176,10 @@ static int selftest_md_check_iotlb(struct iommufd_ucmd *ucmd, struct iommu_test_
 
 static int selftest_memory_limit(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
-	return cmd->memory_limit.limit < MEMORY_LIMIT_MIN ? -EINVAL : 0;
+	if (cmd->memory_limit.limit < MEMORY_LIMIT_MIN)
+		return -EINVAL;
+	iommufd_module()->temp_memory_limit_bytes = cmd->memory_limit.limit;
+	return 0;
 }
 
 /* What is not mapped is counted, too. */

@@ -21,6 +21,7 @@
 #include "lib/fs/file.h"
 #include "lib/iommu/iommu_core.h"
 #include "lib/iommufd/iommufd.h"
+#include "lib/kernel/fault_files.h"
 #include "lib/mm/page_alloc.h"
 #include "lib/vfio/vfio.h"
 #include "sim/iommu_hw.h"
@@ -91,15 +92,24 @@ static int fs_up(struct ifs_kernel *kernel)
 	if (err)
 		return err;
 	err = dev_null_register(kernel->base.fs);
-	if (err) {
-		file_system_free(kernel->base.fs);
-		kernel->base.fs = NULL;
-	}
+	if (err)
+		goto err_free;
+	err = kernel->base.iommufd_test ? fault_files_register(kernel->base.fs) : 0;
+	if (err)
+		goto err_unregister;
+	return 0;
+
+err_unregister:
+	dev_null_unregister(kernel->base.fs);
+err_free:
+	file_system_free(kernel->base.fs);
+	kernel->base.fs = NULL;
 	return err;
 }
 
 static void fs_down(struct ifs_kernel *kernel)
 {
+	fault_files_unregister(kernel->base.fs);
 	dev_null_unregister(kernel->base.fs);
 	file_system_free(kernel->base.fs);
 	kernel->base.fs = NULL;
@@ -257,6 +267,7 @@ static struct ifs_kernel *kernel_alloc(struct ifs_machine *machine)
 	kernel->next_pid = 1;
 	kernel->base.console = kernel_boot_log;
 	INIT_LIST_HEAD(&kernel->processes);
+	fail_points_init(&kernel->base.fail);
 	kheap_init(&kernel->base.heap, &kernel->base.fail, memory);
 	/* Generation 0 is what a lock that was never taken carries. */
 	lockdep_init(&kernel->base.lockdep, (u16)(machine_boot_count(machine) % 0xffff) + 1);

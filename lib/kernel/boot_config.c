@@ -169,9 +169,7 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 	kernel->base.iommufd_test = switch_on(config.iommufd_test, false);
 	kernel->base.fix_bugs = !switch_on(config.exact, true);
 	kernel->base.memfd_config = &kernel->memfd_config;
-	kernel->base.fail = (struct fail_point){
-		.nth = config.fail_nth, .forever = config.fail_forever,
-	};
+	fail_points_arm(&kernel->base.fail, config.fail_nth, config.fail_forever);
 	kernel->design_options.register_at_open = switch_on(config.register_at_open, false);
 	return 0;
 }

@@ -43,6 +43,7 @@ static struct ifs_process *process_alloc(struct ifs_kernel *kernel,
 	process->kernel = kernel;
 	process->files = NULL;
 	process->pid = kernel->next_pid;
+	process->faults.fail_nth = 0;   /* make_it_fail is inherited */
 	if (mm_new(&kernel->base, process->pid, process->rlimit_memlock_bytes, process->cred.uid,
 		   &process->mm)) {
 		kheap_free(&kernel->base.heap, process);

@@ -131,7 +131,7 @@ uint64_t ifs_kernel_shutdown(struct ifs_kernel *kernel)
 		return 0;
 	}
 	leaks.machine = kernel->base.machine;
-	kernel->base.fail = (struct fail_point){ 0 };
+	fail_points_pause(&kernel->base.fail);
 	list_for_each_entry_safe(process, next, &kernel->processes, node)
 		process_end(process);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
-/* What a test asks of a kernel between two system calls: counters, invariants, fault injection. */
+/* What a test asks of a kernel between two system calls: counters and invariants. */
 #include "lib/kernel/kernel.h"
 
 #include "lib/fs/file.h"
@@ -7,18 +7,6 @@
 #include "lib/iommufd/iommufd.h"
 #include "lib/mm/page_alloc.h"
 #include "lib/mm/user_mem.h"
-
-void ifs_kernel_fail_nth(struct ifs_kernel *kernel, uint64_t nth, bool forever)
-{
-	kernel->base.fail = (struct fail_point){ .nth = nth, .forever = forever };
-}
-
-bool ifs_kernel_fail_fired(const struct ifs_kernel *kernel, uint64_t *count)
-{
-	if (count)
-		*count = kernel->base.fail.count;
-	return kernel->base.fail.fired;
-}
 
 void ifs_kernel_get_stats(struct ifs_kernel *kernel, struct ifs_kernel_stats *out)
 {

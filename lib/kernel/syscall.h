@@ -22,6 +22,7 @@ struct ifs_process {
 	struct mm *mm;
 	struct files *files;
 	struct cred cred;
+	struct task_faults faults;
 	u32 pid;
 	u32 rlimit_nofile;
 	u64 rlimit_memlock_bytes;
@@ -43,6 +44,7 @@ static inline bool syscall_enter(struct task *task, struct ifs_process *process,
 	task->mm = process->mm;
 	task->files = process->files;
 	task->cred = &process->cred;
+	task->faults = &process->faults;
 	return true;
 }
 

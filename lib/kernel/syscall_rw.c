@@ -210,7 +210,7 @@ static int fallocate_check(const struct file *file, int mode, s64 offset, s64 le
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
 	if (!file->f_op->truncate)
-		return is_anon_inode(file) ? -EOPNOTSUPP : -ENODEV;
+		return -ENODEV;
 	if (check_add_overflow(offset, length, &end))
 		return -EFBIG;
 	return file->f_op->fallocate ? 0 : -EOPNOTSUPP;

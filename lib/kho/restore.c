@@ -112,7 +112,7 @@ int kho_restore_pages_pa(struct kho *kho, pa_t pa, u64 nr_pages, enum frame_owne
 void kho_unrestore_folios(struct kho *kho, pa_t pa, u64 nr, unsigned order)
 {
 	struct kheap *heap = &kho->kernel->heap;
-	struct fail_point *fail = heap->fail;
+	struct fail_points *fail = heap->fail;
 	u64 nr_pages = nr << order;
 	bool done;
 

@@ -13,8 +13,8 @@
  *
  * A bug of Linux 7.3, reproduced unless bugs are to be fixed: a retrieve that fails for want of
  * memory, for its seals or for a broken array frees the header alone, and finish does nothing after
- * it. The rest stays reserved until the next reboot (trap 64). Fixed, a retrieve that fails so early
- * takes nothing, and finish frees all of it. The errno is LUO's to keep either way.
+ * it. The rest stays reserved until the next reboot (trap 64). Fixed, a retrieve that fails so
+ * early takes nothing, and finish frees all of it. The errno is LUO's to keep either way.
  */
 #include "lib/memfd/memfd_luo_internal.h"
 
@@ -219,13 +219,12 @@ static bool ser_read(struct kernel_base *kernel, u64 pa, struct memfd_luo_ser *o
 
 static void ser_free(struct kernel_base *kernel, pa_t pa)
 {
-	struct fail_point saved = nofail_begin(kernel);
-
+	nofail_begin(kernel);
 	if (kho_is_restorable(kernel->kho, pa, NULL))
 		kho_restore_free_pa(kernel->kho, pa);
 	else
 		pr_warn("memfd: a record names the header at 0x%llx", (unsigned long long)pa);
-	nofail_end(kernel, saved);
+	nofail_end(kernel);
 }
 
 static bool ser_counts_ok(const struct memfd_luo_ser *ser)
@@ -245,7 +244,6 @@ static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser,
 	struct folio_runs runs = { 0 };
 	struct pfn_runs array = { 0 };
 	struct record_reader reader;
-	struct fail_point saved;
 	int err;
 
 	if (!ser_counts_ok(ser))
@@ -258,7 +256,7 @@ static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser,
 	 * memory.
 	 */
 	*taken = true;
-	saved = nofail_begin(kernel);
+	nofail_begin(kernel);
 	reader_init(&reader, kernel, &array, ser->nr_folios);
 	err = records_read(&reader, DIV_ROUND_UP(ser->size, PAGE_SIZE), &runs);
 	if (!err)
@@ -272,7 +270,7 @@ static int folios_retrieve(struct memfd *memfd, const struct memfd_luo_ser *ser,
 	}
 	array_free(kernel, &array);
 	kheap_free(&kernel->heap, runs.runs);
-	nofail_end(kernel, saved);
+	nofail_end(kernel);
 	return err;
 }
 
@@ -327,18 +325,17 @@ void memfd_luo_finish(struct liveupdate_file_op_args *args)
 	struct kernel_base *kernel = current->kernel;
 	struct memfd_luo_ser ser;
 	struct pfn_runs array = { 0 };
-	struct fail_point saved;
 
 	if (args->retrieve_status > 0 || (args->retrieve_status && !kernel->fix_bugs))
 		return;
 	if (!ser_read(kernel, args->serialized_data, &ser))
 		return;
-	saved = nofail_begin(kernel);
+	nofail_begin(kernel);
 	if (ser.nr_folios && ser_counts_ok(&ser) &&
 	    !kho_restore_vmalloc_runs(kernel->kho, &ser.folios, &array)) {
 		records_discard(kernel, &array, ser.nr_folios);
 		array_free(kernel, &array);
 	}
-	nofail_end(kernel, saved);
+	nofail_end(kernel);
 	ser_free(kernel, args->serialized_data);
 }

@@ -213,12 +213,11 @@ int memfd_fill(struct memfd *memfd, u64 index, u64 nr_pages, struct pfn_runs *ad
 /* Cuts [index, index + nr_pages), all of one extent, out of the file. Cannot fail. */
 static void extent_erase(struct memfd *memfd, const struct memfd_extent *extent)
 {
-	struct fail_point saved = nofail_begin(memfd->kernel);
-
+	nofail_begin(memfd->kernel);
 	if (!range_tree_erase(&memfd->extents, bytes_of(extent->index),
 			      bytes_of(extent->index + extent->nr_pages) - 1, true))
 		assert(!"no memory, and no injected failure");
-	nofail_end(memfd->kernel, saved);
+	nofail_end(memfd->kernel);
 	memfd->nr_pages -= extent->nr_pages;
 }
 
@@ -259,16 +258,15 @@ static bool folio_split(struct memfd *memfd, const struct memfd_extent *piece, u
 {
 	u64 folio = 1ull << piece->order, first = ALIGN_DOWN(index, folio);
 	pa_t pa = piece->pa + bytes_of(first) - bytes_of(piece->index);
-	struct fail_point saved;
 	bool done;
 
 	if (frames_nr_pins(memfd->kernel, pa, folio))
 		return false;
-	saved = nofail_begin(memfd->kernel);
+	nofail_begin(memfd->kernel);
 	done = range_tree_paint(&memfd->extents, bytes_of(first), bytes_of(first + folio) - 1, pa,
 				true);
 	assert(done);
-	nofail_end(memfd->kernel, saved);
+	nofail_end(memfd->kernel);
 	return true;
 }
 

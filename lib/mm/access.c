@@ -3,16 +3,14 @@
  * Reading and writing user memory (copy_from_user() and friends).
  *
  * A user address is a host address of this very program, and it may be wrong: the copy is done by
- * the host kernel (process_vm_readv() on ourselves), which says so instead of trapping. A trusting
+ * the host kernel (sim/host_mem.c), which says so instead of trapping. A trusting
  * address space skips that; for it only addresses that can never be the user's are -EFAULT.
  *
  * Unlike Linux: the copy has no partial result; what was copied before a fault is not told.
  */
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include "lib/base/task.h"
 #include "lib/mm/user_mem_internal.h"
+#include "sim/host_mem.h"
 
 /* As access_ok(), and the page at 0, which no program maps. */
 static bool access_ok(uva_t at, size_t length)
@@ -22,10 +20,10 @@ static bool access_ok(uva_t at, size_t length)
 
 static int copy_user(void *kernel_side, uva_t at, size_t length, bool to_user)
 {
-	struct iovec local = { .iov_base = kernel_side, .iov_len = length };
-	struct iovec remote = { .iov_base = (void *)(uintptr_t)at, .iov_len = length };
 	struct mm *mm = current->mm;
-	ssize_t n;
+	void *user = (void *)(uintptr_t)at;
+	struct host_mem *host;
+	u64 n;
 
 	if (!length)
 		return 0;
@@ -33,14 +31,15 @@ static int copy_user(void *kernel_side, uva_t at, size_t length, bool to_user)
 		return -EFAULT;
 	if (mm->trusting) {
 		if (to_user)
-			memcpy(remote.iov_base, kernel_side, length);
+			memcpy(user, kernel_side, length);
 		else
-			memcpy(kernel_side, remote.iov_base, length);
+			memcpy(kernel_side, user, length);
 		return 0;
 	}
-	n = to_user ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0)
-		    : process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-	return n >= 0 && (size_t)n == length ? 0 : -EFAULT;
+	host = machine_host_mem(mm->kernel->machine);
+	n = to_user ? host_mem_write(host, HOST_MEM_OWN, user, kernel_side, length)
+		    : host_mem_read(host, HOST_MEM_OWN, kernel_side, user, length);
+	return n == length ? 0 : -EFAULT;
 }
 
 int copy_from_user(void *to, uva_t from, size_t length)
@@ -51,6 +50,18 @@ int copy_from_user(void *to, uva_t from, size_t length)
 int copy_to_user(uva_t to, const void *from, size_t length)
 {
 	return copy_user((void *)from, to, length, true);
+}
+
+size_t copy_from_user_ahead(void *to, uva_t from, size_t length, size_t ahead)
+{
+	struct mm *mm = current->mm;
+	u64 n;
+
+	if (!mm || mm->dead || mm->trusting || !access_ok(from, ahead))
+		return copy_user(to, from, length, false) ? 0 : length;
+	n = host_mem_read(machine_host_mem(mm->kernel->machine), HOST_MEM_OWN, to,
+			  (void *)(uintptr_t)from, ahead);
+	return n >= length ? n : 0;
 }
 
 /*

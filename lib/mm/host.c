@@ -101,11 +101,9 @@ static void maps_follow_files(struct mm *mm)
 
 void mm_set_host(struct mm *mm, u32 host_pid)
 {
-	struct fail_point saved;
-
 	if (mm->dead || !host_pid || (mm->host_pid == host_pid && !mm->host_stale))
 		return;
-	saved = nofail_begin(mm->kernel);
+	nofail_begin(mm->kernel);
 	down_write(&mm->mmap_lock);
 	if (!mm->host_pid)
 		maps_become_own(mm);
@@ -115,5 +113,5 @@ void mm_set_host(struct mm *mm, u32 host_pid)
 	if (mm->host_stale && mm_is_here(mm))
 		maps_follow_files(mm);
 	up_write(&mm->mmap_lock);
-	nofail_end(mm->kernel, saved);
+	nofail_end(mm->kernel);
 }

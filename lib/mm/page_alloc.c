@@ -51,7 +51,7 @@ static bool make_room(struct page_alloc *pages)
 static bool make_room_surely(struct page_alloc *pages)
 {
 	struct kheap *heap = &pages->kernel->heap;
-	struct fail_point *fail = heap->fail;
+	struct fail_points *fail = heap->fail;
 	bool done;
 
 	heap->fail = NULL;
@@ -182,10 +182,11 @@ void page_alloc_free(struct page_alloc *pages)
 }
 
 /* What both allocating calls have in common before they look for a place. */
-static bool may_alloc(struct page_alloc *pages)
+static bool may_alloc(struct page_alloc *pages, u64 nr_pages)
 {
 	sched_point("alloc_pages", NULL);
-	return !fail_point_hit(&pages->kernel->fail) && make_room(pages);
+	return !fail_alloc_hit(&pages->kernel->fail, FAIL_ALLOC_PAGES, NULL, nr_pages) &&
+	       make_room(pages);
 }
 
 static void hand_out(struct page_alloc *pages, u64 range_first, u64 range_last, u64 first,
@@ -205,7 +206,7 @@ int pages_alloc(struct page_alloc *pages, u64 nr_pages, unsigned align_order,
 	u64 first, last, at;
 
 	assert(nr_pages);
-	if (!may_alloc(pages))
+	if (!may_alloc(pages, nr_pages))
 		return -ENOMEM;
 	if (nr_pages > pages->nr_pages || align_order >= FREE_ORDERS)
 		return -ENOMEM;
@@ -222,7 +223,7 @@ int pages_alloc_extent(struct page_alloc *pages, u64 max_pages, unsigned align_o
 	u64 block = BIT_ULL(align_order), first, last, at, nr;
 
 	assert(max_pages && IS_ALIGNED(max_pages, block));
-	if (!may_alloc(pages))
+	if (!may_alloc(pages, max_pages))
 		return -ENOMEM;
 	if (align_order >= FREE_ORDERS)
 		return -ENOMEM;

@@ -29,19 +29,6 @@ void range_pool_init_kheap(struct range_pool *pool, struct kernel_base *kernel)
 	range_pool_init(pool, kernel, pool_grow, pool_release);
 }
 
-struct fail_point nofail_begin(struct kernel_base *kernel)
-{
-	struct fail_point saved = kernel->fail;
-
-	kernel->fail = (struct fail_point){ 0 };
-	return saved;
-}
-
-void nofail_end(struct kernel_base *kernel, struct fail_point saved)
-{
-	kernel->fail = saved;
-}
-
 /* The first piece of [at, last] with one value: its last page and value (0: not in the tree). */
 static u64 piece_at(const struct range_tree *tree, u64 at, u64 last, u64 *value)
 {
@@ -82,10 +69,10 @@ bool range_count_inc(struct range_tree *tree, u64 first, u64 last)
 void range_count_dec(struct range_tree *tree, struct kernel_base *kernel, u64 first, u64 last,
 		     void (*zero)(void *ctx, u64 first, u64 last, bool marked), void *ctx)
 {
-	struct fail_point saved = nofail_begin(kernel);
 	u64 at, end, value;
 	bool done;
 
+	nofail_begin(kernel);
 	for (at = first;; at = end + 1) {
 		end = piece_at(tree, at, last, &value);
 		assert(value >= ONE);           /* dropped more often than taken */
@@ -99,15 +86,15 @@ void range_count_dec(struct range_tree *tree, struct kernel_base *kernel, u64 fi
 		if (end == last)
 			break;
 	}
-	nofail_end(kernel, saved);
+	nofail_end(kernel);
 }
 
 void range_count_mark(struct range_tree *tree, struct kernel_base *kernel, u64 first, u64 last,
 		      void (*zero)(void *ctx, u64 first, u64 last, bool marked), void *ctx)
 {
-	struct fail_point saved = nofail_begin(kernel);
 	u64 at, end, value;
 
+	nofail_begin(kernel);
 	for (at = first;; at = end + 1) {
 		end = piece_at(tree, at, last, &value);
 		if (!value)
@@ -117,7 +104,7 @@ void range_count_mark(struct range_tree *tree, struct kernel_base *kernel, u64 f
 		if (end == last)
 			break;
 	}
-	nofail_end(kernel, saved);
+	nofail_end(kernel);
 }
 
 u64 range_count_sum(const struct range_tree *tree, u64 first, u64 last)

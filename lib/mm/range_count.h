@@ -16,12 +16,6 @@
 /* Nodes from @kernel's heap. */
 void range_pool_init_kheap(struct range_pool *pool, struct kernel_base *kernel);
 
-/*
- * __GFP_NOFAIL: between the two no allocation of this kernel fails by injection, or counts as one.
- */
-struct fail_point nofail_begin(struct kernel_base *kernel);
-void nofail_end(struct kernel_base *kernel, struct fail_point saved);
-
 /* Each page of [first, last] gains a reference. False: no memory, nothing changed. */
 bool range_count_inc(struct range_tree *tree, u64 first, u64 last);
 /*

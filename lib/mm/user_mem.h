@@ -58,6 +58,12 @@ u64 mm_vm_lck_pages(const struct mm *mm);
 /* 0 or -EFAULT. Checked access goes through the host kernel; a trusting mm copies directly. */
 int copy_from_user(void *to, uva_t from, size_t length);        /* of current->mm */
 int copy_to_user(uva_t to, const void *from, size_t length);
+/*
+ * For a struct that begins with its size: @length bytes, and as many up to @ahead as are there too,
+ * which spares a second way to the host. How many were copied, all in one moment; 0: not even the
+ * first @length. A trusting mm is not looked at beyond those.
+ */
+size_t copy_from_user_ahead(void *to, uva_t from, size_t length, size_t ahead);
 /* Linux's copy_struct_from_user(): zero-extends, -E2BIG for a nonzero tail. */
 int copy_struct_from_user(void *to, size_t ksize, uva_t from, size_t usize);
 void mm_set_trusting(struct mm *mm, bool trusting);

@@ -314,7 +314,6 @@ static int mprotect_allowed(struct mm *mm, uva_t start, uva_t last, int prot)
  */
 int mm_mprotect(struct mm *mm, uva_t start, u64 length, int prot)
 {
-	struct fail_point saved;
 	struct vma *vma;
 	uva_t at;
 	int err;
@@ -329,7 +328,7 @@ int mm_mprotect(struct mm *mm, uva_t start, u64 length, int prot)
 		err = vma_split_range(mm, start, length);
 	if (err)
 		goto unlock;
-	saved = nofail_begin(mm->kernel);
+	nofail_begin(mm->kernel);
 	for (at = start; at < start + length; at = vma_last(vma) + 1) {
 		if (!vma_find_first(mm, at, start + length - 1, &vma))
 			assert(!"checked above");
@@ -338,7 +337,7 @@ int mm_mprotect(struct mm *mm, uva_t start, u64 length, int prot)
 		if (err)
 			break;
 	}
-	nofail_end(mm->kernel, saved);
+	nofail_end(mm->kernel);
 unlock:
 	up_write(&mm->mmap_lock);
 	return err;
@@ -348,14 +347,13 @@ void unmap_mapping_range(struct kernel_base *kernel, const void *inode, u64 offs
 {
 	struct user_mem *um = kernel->user_mem;
 	u64 last = offset + length - 1;
-	struct fail_point saved;
 	struct vma *vma;
 
 	if (!um || !length)
 		return;
 	if (last < offset)
 		last = ~0ull;
-	saved = nofail_begin(kernel);
+	nofail_begin(kernel);
 	list_for_each_entry(vma, &um->vmas, node) {
 		u64 vma_end = vma->offset + vma->length - 1;
 		u64 from = max(offset, vma->offset), to = min(last, vma_end);
@@ -367,5 +365,5 @@ void unmap_mapping_range(struct kernel_base *kernel, const void *inode, u64 offs
 		vma_map_host(vma, vma->start + (from - vma->offset),
 			     ALIGN_UP(to + 1, PAGE_SIZE) - from);
 	}
-	nofail_end(kernel, saved);
+	nofail_end(kernel);
 }

@@ -121,11 +121,11 @@ static void window_remain(struct user_mem *um, const struct window *whole, struc
 static void window_drop_part(struct user_mem *um, struct window *window, u64 first, u64 last)
 {
 	struct kernel_base *kernel = um->kernel;
-	struct fail_point saved = nofail_begin(kernel);
 	const struct window whole = *window;
 	u64 nr_pages = last - first + 1, page = whole.user_page + (first - whole.pfn);
 	u64 end = whole.pfn + whole.nr_pages;
 
+	nofail_begin(kernel);
 	if (!range_tree_erase(&whole.mm->frames, page, page + nr_pages - 1, true))
 		assert(!"no memory, and no injected failure");
 	phys_mem_window_remove(kernel->mem, whole.pfn << PAGE_SHIFT);
@@ -138,7 +138,7 @@ static void window_drop_part(struct user_mem *um, struct window *window, u64 fir
 		window_remain(um, &whole, window, last + 1, end - last - 1);
 	else
 		kheap_free(&kernel->heap, window);
-	nofail_end(kernel, saved);
+	nofail_end(kernel);
 	dma_check_set_owner(kernel->machine, first << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
 			    FRAME_FREE);
 }

@@ -198,9 +198,10 @@ static double unmap_ns(u8 *buffer, u64 length, int touch)
 static void bench_unmap(void)
 {
 	static const u64 pages[] = { 1, 64, 1024 };
-	u8 *buffer = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char what[64];
+	u8 *buffer;
 
+	buffer = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	bench_must(buffer != MAP_FAILED, "mmap");
 	memset(buffer, 1, 4 << 20);
 	bench_vmm_start(&vmm, 1, 0, 0);

@@ -66,7 +66,7 @@ void base_fixture_free(struct base_fixture *fix)
 	struct kernel_base *kernel = fix->kernel;
 	struct ifs_machine_stats stats = { .size = sizeof(stats) };
 
-	kernel->fail.nth = 0;
+	fail_points_disarm(&kernel->fail);
 	mm_exit(fix->mm);
 	files_exit(fix->files);
 	/* Not an assert: a test that failed half-way should be heard first. */
@@ -117,5 +117,5 @@ int base_fixture_teardown(void **state)
 
 void base_fixture_fail_nth(struct base_fixture *fix, u64 nth, bool forever)
 {
-	fix->kernel->fail = (struct fail_point){ .nth = nth, .forever = forever };
+	fail_points_arm(&fix->kernel->fail, nth, forever);
 }

@@ -122,7 +122,8 @@ static void names(struct traps *t)
 /* What is wrong with a file is found in this order; each file once in the whole system. */
 static void files(struct traps *t)
 {
-	int lu = open("/dev/liveupdate", O_RDWR), s = (int)create(lu, "a"), o = (int)create(lu, "b");
+	int lu = open("/dev/liveupdate", O_RDWR);
+	int s = (int)create(lu, "a"), o = (int)create(lu, "b");
 	int memfd = t_memfd(2 * PG), other = t_memfd(0), null = open("/dev/null", O_RDWR);
 	int again = dup(memfd), iommu = t_open();
 

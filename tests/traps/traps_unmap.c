@@ -157,7 +157,7 @@ static void copies_share_pins(struct traps *t)
 /* Once pinned, memory that the program lost is still what a new domain gets. */
 static void pinned_memory_outlives_its_address(struct traps *t)
 {
-	uint8_t *b = t_buffer(2 * PG, 0x11), *other;
+	uint8_t *b = t_buffer(17 * PG, 0x11), *other;   /* with room for a page to move to */
 	struct mock mock, second;
 	int fd = t_open();
 
@@ -173,8 +173,7 @@ static void pinned_memory_outlives_its_address(struct traps *t)
 	IS(-EFAULT, t_check_map(fd, second.hwpt, BASE, PG, b));
 	IS(-EFAULT, t_map(fd, 1, FRW, b, PG, BASE + 8 * PG));
 	close(fd);
-	munmap(b + PG, PG);
-	munmap(other, PG);
+	munmap(b + PG, 16 * PG);
 }
 
 /* More than a few thousand of them; an IOAS has no limit of its own, nor does its end. */

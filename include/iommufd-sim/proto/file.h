@@ -38,6 +38,8 @@ struct file_operations {
 	bool mmap_pfn;
 	bool mmap_private;      /* mmap_check is asked about MAP_PRIVATE, too */
 	void (*stat)(struct file *file, u64 *size, u32 *mode, u64 *blocks);
+	/* A directory: its name number @index, from 0, or NULL. */
+	const char *(*dir_entry)(struct file *file, u64 index, bool *is_dir);   /* -ENOTDIR */
 };
 
 #define FMODE_READ 1u

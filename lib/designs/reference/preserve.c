@@ -60,6 +60,22 @@ static int hold_hwpt(struct ref_preserved *preserved, struct iommufd_ctx *ictx,
 	return 0;
 }
 
+/*
+ * What a walk found may be gone: only what this returns is held. Not iommufd_get_object(), whose
+ * injected -ENOENT would pass for that, and a marked HWPT be left out.
+ */
+static struct iommufd_hwpt_paging *lookup_hwpt(struct iommufd_ctx *ictx, u64 id)
+{
+	struct iommufd_object *obj;
+
+	xa_lock(&ictx->objects);
+	obj = xa_load(&ictx->objects, id);
+	if (obj && (obj->type != IOMMUFD_OBJ_HWPT_PAGING || !iommufd_lock_obj(obj)))
+		obj = NULL;
+	xa_unlock(&ictx->objects);
+	return obj ? container_of(obj, struct iommufd_hwpt_paging, common.obj) : NULL;
+}
+
 static int hold_marked_hwpts(struct ref_preserved *preserved, struct iommufd_ctx *ictx)
 {
 	struct iommufd_object *obj;
@@ -67,15 +83,12 @@ static int hold_marked_hwpts(struct ref_preserved *preserved, struct iommufd_ctx
 	int rc;
 
 	xa_for_each(&ictx->objects, index, obj) {
-		struct iommufd_hwpt_paging *hwpt;
+		struct iommufd_hwpt_paging *hwpt = lookup_hwpt(ictx, index);
 
-		/* What the walk found may be gone: only what this lookup returns is held. */
-		obj = iommufd_get_object(ictx, (u32)index, IOMMUFD_OBJ_HWPT_PAGING);
-		if (IS_ERR(obj))
+		if (!hwpt)
 			continue;
-		hwpt = container_of(obj, struct iommufd_hwpt_paging, common.obj);
 		rc = hwpt->lu_preserve ? hold_hwpt(preserved, ictx, hwpt) : 0;
-		iommufd_put_object(ictx, obj);
+		iommufd_put_object(ictx, &hwpt->common.obj);
 		if (rc)
 			return rc;
 	}

@@ -45,7 +45,7 @@ static void test_realloc_keeps_old_and_zeroes_new(void **state)
 	assert_int_equal(p[4], 0);
 	assert_int_equal(p[99999], 0);
 	assert_int_equal(heap->nr_bytes, 100001);
-	f->kernel.fail = (struct fail_point){ .nth = 1 };
+	fail_points_arm(&f->kernel.fail, 1, false);
 	q = kheap_realloc(heap, p, 200000, "a");
 	assert_null(q);
 	assert_int_equal(p[3], 0x11);
@@ -63,7 +63,7 @@ static void test_alloc_nth_failure_injected(void **state)
 	struct kheap *heap = &f->kernel.heap;
 	void *a, *b;
 
-	f->kernel.fail = (struct fail_point){ .nth = 2 };
+	fail_points_arm(&f->kernel.fail, 2, false);
 	a = kheap_alloc(heap, 1, "a");
 	assert_non_null(a);
 	assert_false(f->kernel.fail.fired);
@@ -71,7 +71,7 @@ static void test_alloc_nth_failure_injected(void **state)
 	assert_true(f->kernel.fail.fired);
 	b = kzalloc(1, GFP_KERNEL);
 	assert_non_null(b);
-	f->kernel.fail = (struct fail_point){ .nth = 1, .forever = true };
+	fail_points_arm(&f->kernel.fail, 1, true);
 	assert_null(kheap_alloc(heap, 1, "c"));
 	assert_null(kzalloc(1, GFP_KERNEL));
 	kheap_free(heap, a);

@@ -45,12 +45,12 @@ static void test_store_without_memory_changes_nothing(void **state)
 	assert_null(xa_store(&xa, 5, &things[0], GFP_KERNEL));
 	blocks = f->kernel.heap.nr_blocks;
 	for (u64 nth = 1; nth <= 10; nth++) {
-		f->kernel.fail = (struct fail_point){ .nth = nth };
+		fail_points_arm(&f->kernel.fail, nth, false);
 		assert_int_equal(xa_err(xa_store(&xa, ~0ull / 2, &things[1], GFP_KERNEL)), -ENOMEM);
 		assert_int_equal(f->kernel.heap.nr_blocks, blocks);
 		assert_sound(&xa);
 	}
-	f->kernel.fail.nth = 0;
+	fail_points_disarm(&f->kernel.fail);
 	assert_ptr_equal(xa_load(&xa, 5), &things[0]);
 	assert_null(xa_load(&xa, ~0ull / 2));
 	assert_int_equal(xa_insert(&xa, ~0ull / 2, &things[1], GFP_KERNEL), 0);

@@ -25,9 +25,9 @@ int iommu_fixture_kernel_up(struct iommu_fixture *fix, u64 fail_nth)
 	assert_int_equal(kho_new(kernel, &kho_config, reason, &kernel->kho), 0);
 	assert_string_equal(reason, "");
 	assert_int_equal(kho_init(kernel->kho), 0);
-	kernel->fail = (struct fail_point){ .nth = fail_nth };
+	fail_points_arm(&kernel->fail, fail_nth, false);
 	ret = iommu_core_new(kernel, &kernel->iommu);
-	kernel->fail.nth = 0;
+	fail_points_disarm(&kernel->fail);
 	if (ret) {
 		task_leave(&fix->task);
 		kheap_drop(&kernel->heap);

@@ -125,12 +125,12 @@ static void test_attach_out_of_memory_changes_nothing(void **state)
 	struct iommu_fixture *fix = *state;
 	struct iommu_domain *domain = iommu_fixture_domain(fix, 0);
 
-	fix->kernel->fail = (struct fail_point){ .nth = 1 };
+	fail_points_arm(&fix->kernel->fail, 1, false);
 	assert_int_equal(ifs_iommu_attach_group(domain, fix->dev[0]->group), -ENOMEM);
 	assert_true(fix->kernel->fail.fired);
 	assert_int_equal(domain->did, 0);
 	assert_null(fix->dev[0]->group->domain);
-	fix->kernel->fail = (struct fail_point){ 0 };
+	fail_points_arm(&fix->kernel->fail, 0, false);
 	assert_int_equal(ifs_iommu_attach_group(domain, fix->dev[0]->group), 0);
 	assert_int_equal(domain->did, 2);
 	ifs_iommu_detach_group(domain, fix->dev[0]->group);

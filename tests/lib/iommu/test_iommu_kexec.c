@@ -162,7 +162,7 @@ static void test_unpreserve_returns_every_mark(void **state)
 	for (u64 nth = 1;; nth++) {
 		int ret;
 
-		fix->kernel->fail = (struct fail_point){ .nth = nth };
+		fail_points_arm(&fix->kernel->fail, nth, false);
 		ret = ifs_pt_preserve(pt);
 		if (!fix->kernel->fail.fired) {
 			assert_int_equal(ret, 0);
@@ -171,7 +171,7 @@ static void test_unpreserve_returns_every_mark(void **state)
 		assert_int_equal(ret, -ENOMEM);
 		assert_int_equal(kho_nr_preserved_pages(fix->kernel->kho), before);
 	}
-	fix->kernel->fail = (struct fail_point){ 0 };
+	fail_points_arm(&fix->kernel->fail, 0, false);
 	ifs_pt_unpreserve(pt);
 	for (unsigned i = 0; i < 3; i++)
 		ifs_iommu_detach_group(carried.domain[i == 1], fix->dev[i]->group);

@@ -249,13 +249,13 @@ static void test_map_out_of_memory_leaves_no_leaf(void **state)
 
 	assert_int_equal(map(domain, 0, 0x1000, 0x1000, RW), 0);
 	/* Three new leaf tables are needed; the third cannot be had. */
-	fix->kernel->fail = (struct fail_point){ .nth = 3 };
+	fail_points_arm(&fix->kernel->fail, 3, false);
 	assert_int_equal(map(domain, 0x200000, 0x401000, 0x600000, RW), -ENOMEM);
 	assert_true(fix->kernel->fail.fired);
 	assert_int_equal(ifs_iommu_iova_to_phys(domain, 0x200000), 0);
 	assert_int_equal(ifs_iommu_iova_to_phys(domain, 0x400000), 0);
 	assert_int_equal(ifs_iommu_iova_to_phys(domain, 0), 0x1000);
-	fix->kernel->fail = (struct fail_point){ 0 };
+	fail_points_arm(&fix->kernel->fail, 0, false);
 	assert_int_equal(map(domain, 0x200000, 0x401000, 0x600000, RW), 0);
 	assert_null(iommu_core_check(fix->kernel->iommu));
 	iommu_fixture_domain_free(fix, domain);

@@ -159,9 +159,9 @@ static void test_map_amdv1_out_of_memory_grows_nothing(void **state)
 	tables_new(&t, fix, IOMMU_PT_AMDV1);
 	assert_int_equal(map(&t, 0x1000, 0xabc000, 0x1000, RW), 0);
 	for (u64 nth = 1; nth <= 3; nth++) {
-		fix->kernel->fail = (struct fail_point){ .nth = nth };
+		fail_points_arm(&fix->kernel->fail, nth, false);
 		assert_int_equal(map(&t, 1ull << 60, 0, 0x1000, RW), -ENOMEM);
-		fix->kernel->fail.nth = 0;
+		fail_points_disarm(&fix->kernel->fail);
 		assert_int_equal(t.pt.top_level, 2);
 		assert_int_equal(t.pt.nr_table_pages, 3);
 	}

@@ -430,11 +430,11 @@ static void test_fault_nobody_keeps_is_answered(void **state)
 	assert_int_equal(ifs_iommu_attach_group_handle(domain, mdev->dev.group, &handle), 0);
 	assert_int_equal(report(mdev, 0, 1, true), 0);
 	assert_true(list_empty(&mdev->dev.fault_param->faults));
-	fix->kernel->fail = (struct fail_point){ .nth = 1 };
+	fail_points_arm(&fix->kernel->fail, 1, false);
 	assert_int_equal(report(mdev, 0, 1, true), 0);
-	fix->kernel->fail = (struct fail_point){ .nth = 1 };
+	fail_points_arm(&fix->kernel->fail, 1, false);
 	assert_int_equal(report(mdev, 0, 1, false), -ENOMEM);
-	fix->kernel->fail.nth = 0;
+	fail_points_disarm(&fix->kernel->fail);
 	assert_true(list_empty(&mdev->dev.fault_param->faults));
 	assert_int_equal(mdev->dev.fault_param->users, 1);
 	ifs_iommu_detach_group_handle(domain, mdev->dev.group);

@@ -86,6 +86,10 @@ static void test_get_dirty_bits_beyond_the_range_and_errors(void **state)
 /* A device that could not be moved would lose the holes in its IOVA space that it needs. */
 static void test_replace_failing_within_an_ioas_and_reserved_regions(void **state)
 {
+	static const struct ifs_fail_config no_memory = {
+		.size = sizeof(no_memory), .point = "failslab", .nth = 1,
+	};
+
 	for (int fixed = 0; fixed <= 1; fixed++) {
 		struct fixture *f = *state;
 		struct iommu_iova_range ranges[4];
@@ -106,7 +110,7 @@ static void test_replace_failing_within_an_ioas_and_reserved_regions(void **stat
 		assert_int_equal(t_attach(f, vfio, second), second);
 		assert_int_equal(t_ranges(f, fd, ioas, ranges, 4, NULL), 2);
 		assert_int_equal(t_attach(f, vfio, first), first);
-		ifs_kernel_fail_nth(f->kernel, 1, false);
+		assert_int_equal(ifs_kernel_fail(f->kernel, &no_memory), 0);
 		rc = t_attach(f, vfio, second);
 		ifs_kernel_fail_nth(f->kernel, 0, false);
 		assert_int_equal(rc, -12);

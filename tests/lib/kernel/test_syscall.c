@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <linux/falloc.h>
+#include <linux/iommufd.h>
 
 static int memfd(struct fixture *f, uint64_t bytes)
 {
@@ -114,7 +115,8 @@ static void test_rw_on_iommufd(void **state)
 static void test_fallocate_order_of_checks(void **state)
 {
 	struct fixture *f = *state;
-	int fd = memfd(f, 0x2000);
+	int fd = memfd(f, 0x2000), iommu = ifs_open(f->process, "/dev/iommu", O_RDWR);
+	struct iommu_fault_alloc queue = { .size = sizeof(queue) };
 
 	assert_int_equal(ifs_fallocate(f->process, fd, 0, -1, 1), -EINVAL);
 	assert_int_equal(ifs_fallocate(f->process, fd, 0, 0, 0), -EINVAL);
@@ -122,6 +124,10 @@ static void test_fallocate_order_of_checks(void **state)
 	assert_int_equal(ifs_fallocate(f->process, fd, 0x4000, 0, 1), -EOPNOTSUPP);
 	assert_int_equal(ifs_fallocate(f->process, fd, 0, INT64_MAX, 1), -EFBIG);
 	assert_int_equal(ifs_fallocate(f->process, 99, 0x4000, -1, 0), -EBADF);
+	assert_int_equal(ifs_fallocate(f->process, iommu, 0, 0, 1), -ENODEV);
+	assert_int_equal(ifs_ioctl(f->process, iommu, IOMMU_FAULT_QUEUE_ALLOC, &queue), 0);
+	assert_int_equal(ifs_fallocate(f->process, (int)queue.out_fault_fd, 0, INT64_MAX, 1),
+			 -ENODEV);
 	assert_int_equal(ifs_fallocate(f->process, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				       0, 0x1000), 0);
 }

@@ -243,13 +243,13 @@ static void test_alloc_injected_failure_changes_nothing(void **state)
 	pa_t pa = 7;
 	u64 nr = 7;
 
-	f->kernel.fail = (struct fail_point){ .nth = 1, .forever = true };
+	fail_points_arm(&f->kernel.fail, 1, true);
 	assert_int_equal(pages_alloc(f->pages, 1, 0, FRAME_KERNEL, &pa), -ENOMEM);
 	assert_int_equal(pages_alloc_extent(f->pages, 1, 0, FRAME_KERNEL, &pa, &nr), -ENOMEM);
 	assert_int_equal(pa, 7);
 	assert_int_equal(nr, 7);
 	assert_int_equal(pages_count(f->pages, FRAME_FREE), RAM_PAGES - 1);
-	f->kernel.fail.nth = 0;
+	fail_points_disarm(&f->kernel.fail);
 	assert_int_equal(alloc(f, 1, 0, FRAME_KERNEL), 0x1000);
 }
 
@@ -259,11 +259,11 @@ static void test_free_holes_while_memory_fails(void **state)
 	struct fixture *f = *state;
 	pa_t pa = alloc(f, 16000, 0, FRAME_MEMFD);
 
-	f->kernel.fail = (struct fail_point){ .nth = 1, .forever = true };
+	fail_points_arm(&f->kernel.fail, 1, true);
 	for (u64 i = 0; i < 16000; i += 2)
 		pages_free(f->pages, pa + i * 4096, 1);
 	assert_int_equal(f->kernel.fail.fired, false);
-	f->kernel.fail.nth = 0;
+	fail_points_disarm(&f->kernel.fail);
 	assert_int_equal(pages_count(f->pages, FRAME_MEMFD), 8000);
 	assert_null(page_alloc_check(f->pages));
 	assert_int_equal(alloc(f, 2, 0, FRAME_KERNEL), pa + 16000 * 4096ull);

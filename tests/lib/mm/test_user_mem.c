@@ -66,6 +66,28 @@ static void test_copy_from_user_trusting_still_refuses_null(void **state)
 	assert_int_equal(copy_from_user(&got, 0x8000000000000000ull, 4), -EFAULT);
 }
 
+static void test_copy_from_user_ahead_takes_what_is_there(void **state)
+{
+	/* A command at the end of mapped memory would fail for bytes it does not have. */
+	struct base_fixture *fix = *state;
+	u8 *memory = own_memory(2, PROT_READ | PROT_WRITE), buf[64] = { 0 };
+
+	assert_int_equal(munmap(memory + 4096, 4096), 0);
+	memory[4096 - 8] = 0x5a;
+	assert_int_equal(copy_from_user_ahead(buf, uva(memory), 4, 64), 64);
+	assert_int_equal(copy_from_user_ahead(buf, uva(memory + 4096 - 8), 4, 64), 8);
+	assert_int_equal(buf[0], 0x5a);
+	assert_int_equal(copy_from_user_ahead(buf, uva(memory + 4096 - 4), 4, 64), 4);
+	assert_int_equal(copy_from_user_ahead(buf, uva(memory + 4096 - 3), 4, 64), 0);
+	assert_int_equal(copy_from_user_ahead(buf, uva(memory + 4096), 4, 64), 0);
+	assert_int_equal(copy_from_user_ahead(buf, 0, 4, 64), 0);
+	assert_int_equal(copy_from_user_ahead(buf, 0x7fffffffeffdull, 4, 64), 0);
+	mm_set_trusting(fix->mm, true);
+	assert_int_equal(copy_from_user_ahead(buf, uva(memory + 4096 - 8), 4, 64), 4);
+	assert_int_equal(copy_from_user_ahead(buf, 0, 4, 64), 0);
+	munmap(memory, 4096);
+}
+
 static void test_copy_struct_from_user_sizes(void **state)
 {
 	/*
@@ -297,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIX_TEST(test_copy_from_user_bad_pointers_are_efault),
 		FIX_TEST(test_copy_from_user_trusting_still_refuses_null),
+		FIX_TEST(test_copy_from_user_ahead_takes_what_is_there),
 		FIX_TEST(test_copy_struct_from_user_sizes),
 		FIX_TEST(test_pin_own_memory_frame_numbers_depend_on_calls_only),
 		FIX_TEST(test_pin_own_memory_device_sees_bytes),
