@@ -11,10 +11,12 @@
  * library gives them: -1 and errno.
  *
  * A machine is powered on and a kernel booted with the first such call, and the program becomes
- * a root process of it, without a limit on locked memory. Environment: IFS_REDIRECT_DEVICES is the
- * number of PCI devices of that machine (default 1, at most 64); with IFS_REDIRECT_IOMMUFD_TEST
- * set, the kernel has the selftest interface (CONFIG_IOMMUFD_TEST). A program that wants another
- * machine makes one and names its process with ifs_redirect_use() first.
+ * a root process of it, without a limit on locked memory. A program that wants another machine
+ * makes one and names its process with ifs_redirect_use() first. Environment:
+ *
+ *	IFS_REDIRECT_DEVICES=N          PCI devices of the machine (default 1, at most 64)
+ *	IFS_REDIRECT_IOMMUFD_TEST=1     the selftest interface (CONFIG_IOMMUFD_TEST; default 0)
+ *	IFS_REDIRECT_EXACT=0            known bugs of 7.3 are mended (default 1: reproduced)
  *
  * Descriptors. The numbers are those that Linux would give, the lowest free one, and a number means
  * the same in the program and in the simulated kernel, which sees them in ioctl arguments too. For
@@ -28,9 +30,14 @@
  * one shared object) that were compiled with this header. Calls may come from several threads; they
  * take turns.
  *
+ * Processes. A child of fork() is a process of the same kernel: it has its parent's descriptors,
+ * maps its own memory, and is found gone when it has ended, in whatever way (redirect_fork.h). Up
+ * to 255 processes share a machine. A kexec and a shutdown end all others with SIGKILL.
+ *
  * Unlike Linux:
- *  - after fork(2) the child must not use simulated descriptors, and exec(2) closes them
- *    all (ifs_fork() simulates processes);
+ *  - exec(2) closes all simulated descriptors; a child that was made in another way than by a call
+ *    of fork() in the program's own source (vfork, clone, daemon, posix_spawn) must not use them;
+ *  - own (private) memory of a process that ended cannot be reached by DMA any more;
  *  - poll() of simulated descriptors does not wait: nobody else could make them ready;
  *  - a descriptor is closed by close(), dup2() and dup3() only, not by closefrom() or
  *    close_range();
@@ -56,12 +63,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,9 +91,12 @@ enum ifs_redirect_fd {
 
 struct ifs_redirect {
 	struct ifs_process *process;    /* NULL until the first call */
-	struct ifs_machine *machine;    /* both NULL if the program brought its own process */
+	struct ifs_machine *machine;    /* all NULL if the program brought its own process */
 	struct ifs_kernel *kernel;
-	int lock;
+	struct ifs_redirect_shared *shared;     /* who has the machine */
+	int slot;                       /* our number there */
+	int lock;                       /* between threads */
+	int has_turn;                   /* between processes */
 	unsigned char fds[IFS_REDIRECT_MAX_FDS];        /* enum ifs_redirect_fd */
 };
 
@@ -93,21 +105,7 @@ __attribute__((weak, visibility("hidden"))) struct ifs_redirect ifs_redirect;
 
 #define IFS_REDIRECT_FN static __attribute__((unused))
 
-IFS_REDIRECT_FN void ifs_redirect_lock(void)
-{
-	while (__atomic_exchange_n(&ifs_redirect.lock, 1, __ATOMIC_ACQUIRE))
-		sched_yield();
-}
-
-/* Ends a call: @ret as process.h gives it, returned as the C library would. */
-IFS_REDIRECT_FN long ifs_redirect_unlock(long ret)
-{
-	__atomic_store_n(&ifs_redirect.lock, 0, __ATOMIC_RELEASE);
-	if (ret >= 0)
-		return ret;
-	errno = (int)-ret;
-	return -1;
-}
+#include <iommufd-sim/redirect_fork.h>
 
 /* With the lock held from here on, until ifs_redirect_open(). */
 
@@ -162,18 +160,30 @@ IFS_REDIRECT_FN int ifs_redirect_new_process(void)
 	struct ifs_process_config config = { .size = sizeof(config),
 					     .rlimit_memlock_bytes = ~0ull,
 					     .rlimit_nofile = IFS_REDIRECT_MAX_FDS };
-	struct rlimit limit;
 
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < config.rlimit_nofile)
-		config.rlimit_nofile = (uint32_t)limit.rlim_cur;
+	/* RLIMIT_NOFILE is the host's: a number there comes first. */
 	ifs_redirect.process = ifs_process_new(ifs_redirect.kernel, &config);
-	return ifs_redirect.process ? 0 : -ENOMEM;
+	if (!ifs_redirect.process)
+		return -ENOMEM;
+	ifs_redirect.shared->members[ifs_redirect.slot].process = ifs_redirect.process;
+	return 0;
+}
+
+/* The number in IFS_REDIRECT_@name. */
+IFS_REDIRECT_FN int ifs_redirect_env(const char *name, int by_default)
+{
+	char variable[64];
+	const char *value;
+
+	snprintf(variable, sizeof(variable), "IFS_REDIRECT_%s", name);
+	value = getenv(variable);
+	return value ? atoi(value) : by_default;
 }
 
 IFS_REDIRECT_FN struct ifs_machine *ifs_redirect_new_machine(struct ifs_error *error)
 {
-	const char *devices = getenv("IFS_REDIRECT_DEVICES");
-	int low[IFS_REDIRECT_LOW_FDS], nr_low = 0, nr = devices ? atoi(devices) : 1;
+	struct ifs_machine_config config = { .size = sizeof(config), .shared = true };
+	int low[IFS_REDIRECT_LOW_FDS], nr_low = 0, nr = ifs_redirect_env("DEVICES", 1);
 	struct ifs_machine *machine;
 
 	while (nr_low < IFS_REDIRECT_LOW_FDS) {
@@ -184,7 +194,7 @@ IFS_REDIRECT_FN struct ifs_machine *ifs_redirect_new_machine(struct ifs_error *e
 	}
 	if (nr_low < IFS_REDIRECT_LOW_FDS && low[nr_low] >= 0)
 		close(low[nr_low]);
-	machine = ifs_machine_new(NULL, error);
+	machine = ifs_machine_new(&config, error);
 	while (nr_low)
 		close(low[--nr_low]);
 	for (int i = 0; machine && i < nr; i++) {
@@ -202,18 +212,23 @@ IFS_REDIRECT_FN struct ifs_machine *ifs_redirect_new_machine(struct ifs_error *e
 IFS_REDIRECT_FN int ifs_redirect_boot(void)
 {
 	struct ifs_kernel_config config = { .size = sizeof(config) };
-	struct ifs_error error = { 0 };
+	struct ifs_error error = { .code = ENOMEM, .text = "no memory" };
 
 	if (ifs_redirect.process)
 		return 0;
-	if (getenv("IFS_REDIRECT_IOMMUFD_TEST"))
+	if (ifs_redirect_env("IOMMUFD_TEST", 0))
 		config.iommufd_test = IFS_ON;
+	if (!ifs_redirect_env("EXACT", 1))
+		config.exact = IFS_OFF;
 	if (!ifs_redirect.machine)
 		ifs_redirect.machine = ifs_redirect_new_machine(&error);
-	if (ifs_redirect.machine && !ifs_redirect.kernel)
+	if (!ifs_redirect.machine || (!ifs_redirect.shared && !ifs_redirect_found()))
+		goto failed;
+	if (!ifs_redirect.kernel)
 		ifs_redirect.kernel = ifs_kernel_boot(ifs_redirect.machine, &config, &error);
 	if (ifs_redirect.kernel)
 		return ifs_redirect_new_process();
+failed:
 	fprintf(stderr, "iommufd-sim: %s\n", error.text);
 	return error.code ? -error.code : -ENOMEM;
 }
@@ -326,6 +341,7 @@ IFS_REDIRECT_FN int ifs_redirect_kexec(void)
 	ifs_redirect_lock();
 	ret = ifs_redirect.kernel ? ifs_kernel_kexec(ifs_redirect.kernel) : -EINVAL;
 	if (!ret) {
+		ifs_redirect_end_others();
 		ifs_redirect_forget();
 		ifs_redirect.kernel = NULL;
 		ret = ifs_redirect_boot();
@@ -339,10 +355,15 @@ IFS_REDIRECT_FN uint64_t ifs_redirect_shutdown(void)
 	uint64_t left;
 
 	ifs_redirect_lock();
+	ifs_redirect_end_others();
 	if (ifs_redirect.kernel)
 		ifs_redirect_forget();
 	left = ifs_kernel_shutdown(ifs_redirect.kernel);
+	ifs_redirect.has_turn = 0;      /* the lock goes with the file */
 	ifs_machine_free(ifs_redirect.machine);
+	if (ifs_redirect.shared)
+		munmap(ifs_redirect.shared, sizeof(*ifs_redirect.shared));
+	ifs_redirect.shared = NULL;
 	ifs_redirect.kernel = NULL;
 	ifs_redirect.machine = NULL;
 	ifs_redirect_unlock(0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * The second half of redirect.h, not for inclusion by itself: one function for each system call
+ * The last part of redirect.h, not for inclusion by itself: one function for each system call
  * that is redirected, with the C library's prototype, and at the end the macros that put them in
  * place. Until then the C library's names mean the C library.
  *
@@ -329,6 +329,7 @@ IFS_REDIRECT_FN int ifs_redirect_mprotect(void *addr, size_t length, int prot)
 #define ftruncate64 ifs_redirect_ftruncate
 #define fallocate ifs_redirect_fallocate
 #define fallocate64 ifs_redirect_fallocate
+#define fork ifs_redirect_fork
 #define ioctl ifs_redirect_ioctl
 #define fcntl ifs_redirect_fcntl
 #define fcntl64 ifs_redirect_fcntl
