@@ -10,6 +10,8 @@
  * A cut at the last byte does nothing, for it is there already. That one at the first byte does
  * nothing either is a slip of Linux 7.3, where it should be -EINVAL if an area cannot be as small
  * as a byte; reproduced unless bugs are to be fixed.
+ *
+ * A design may refuse all cuts, before any is made.
  */
 #include "lib/iommufd/io_pagetable.h"
 
@@ -102,10 +104,11 @@ err_free_lhs:
 int iopt_cut_iova(struct io_pagetable *iopt, const iova_t *iovas, unsigned nr)
 {
 	struct iopt_area *area;
-	int rc = 0;
 	unsigned i;
+	int rc;
 
 	down_write(&iopt->iova_rwsem);
+	rc = iommufd_gate(cut_gate, iopt);
 	for (i = 0; i < nr && !rc; i++) {
 		area = iopt_area_iter_first(iopt, iovas[i], iovas[i]);
 		if (area)
