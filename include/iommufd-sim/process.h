@@ -108,6 +108,25 @@ IFS_PUBLIC int ifs_mmap(struct ifs_process *process, size_t length, int prot, in
 IFS_PUBLIC int ifs_munmap(struct ifs_process *process, void *addr, size_t length);
 IFS_PUBLIC int ifs_mprotect(struct ifs_process *process, void *addr, size_t length, int prot);
 
+/*
+ * Credentials and limits, of the calling process. They count from the next call on: who is charged
+ * for pins is decided by each map, how much is allowed when pages are pinned.
+ *
+ * capset(2): bit CAP_* of linux/capability.h. -EPERM: @permitted adds to what there is, or
+ * @effective to @permitted.
+ */
+IFS_PUBLIC int ifs_capset(struct ifs_process *process, uint64_t permitted, uint64_t effective);
+/*
+ * setresuid(2): (uid_t)-1 leaves one as it is. -EPERM: a number that is none of the three, without
+ * CAP_SETUID. Whoever is no longer root loses capabilities as on Linux (without SECBIT_KEEP_CAPS).
+ */
+IFS_PUBLIC int ifs_setresuid(struct ifs_process *process, uid_t ruid, uid_t euid, uid_t suid);
+/*
+ * setrlimit(RLIMIT_MEMLOCK), in bytes, ~0ull for none. -EINVAL: @soft_bytes above @hard_bytes;
+ * -EPERM: more than the hard limit there is, without CAP_SYS_RESOURCE.
+ */
+IFS_PUBLIC int ifs_setrlimit_memlock(struct ifs_process *process, uint64_t soft_bytes,
+				     uint64_t hard_bytes);
 /* VmPin and VmLck of /proc/PID/status, in pages. */
 IFS_PUBLIC void ifs_process_get_locked(const struct ifs_process *process, uint64_t *vm_pin,
 				       uint64_t *vm_lck);

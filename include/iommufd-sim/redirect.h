@@ -60,6 +60,7 @@
 #define IFS_REDIRECT_UNDEF_GNU_SOURCE
 #endif
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -28,10 +28,10 @@ struct held_lock {
 	u8 mode;
 };
 
-/* What permission checks look at. */
+/* What permission checks look at. Capabilities: bit CAP_* of linux/capability.h. */
 struct cred {
-	u32 uid;
-	bool cap_ipc_lock, cap_sys_resource, cap_sys_rawio, cap_sys_boot;
+	u32 uid, euid, suid;            /* charges go to the real one, @uid */
+	u64 cap_permitted, cap_effective;
 };
 
 struct task {
@@ -55,6 +55,12 @@ struct sched_ops {
 
 struct task *ifs_current(void);
 #define current ifs_current()
+
+/* Linux's capable(), in the one user namespace there is. */
+static inline bool cred_capable(const struct cred *cred, unsigned cap)
+{
+	return cred->cap_effective >> cap & 1;
+}
 
 /* Makes @task current; task_leave() checks that it holds no lock and restores the former one. */
 void task_enter(struct task *task, struct kernel_base *kernel, const char *name);

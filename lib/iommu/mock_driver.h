@@ -48,7 +48,10 @@ extern const struct iommu_ops mock_ops;
 
 /* A device in a group of its own. ERR_PTR: -EINVAL (unknown flags), -ENOMEM. */
 struct mock_dev *mock_dev_create(u32 dev_flags);
-/* Nobody owns its DMA, and its group is not attached; PASIDs that are left are detached. */
+/*
+ * Detaches PASIDs that are left. Nobody owns its DMA, and its group is not attached; else it stays,
+ * and a WARN says so.
+ */
 void mock_dev_destroy(struct mock_dev *mdev);
 /* Marks what translates @iova as written to by a device. -ENOENT: nothing does. */
 int mock_domain_set_dirty(struct iommu_domain *domain, iova_t iova);

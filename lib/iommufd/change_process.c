@@ -10,9 +10,12 @@
  * All IOVA spaces of the context are locked together, in the order of their ids: a pages object may
  * be shared by several, and every one of them reads whose it is.
  *
- * A bug of Linux 7.3, reproduced unless bugs are to be fixed: pages that are accounted to nobody
- * (CAP_IPC_LOCK) do change hands, but not their part of VmPin. It stays with the old process, and
- * when they are unpinned the new one's VmPin goes below zero.
+ * Two bugs of Linux 7.3, reproduced unless bugs are to be fixed:
+ *  - Pages that are accounted to nobody (CAP_IPC_LOCK) do change hands, but not their part of
+ *    VmPin. It stays with the old process; the new one's goes below zero when they are unpinned.
+ *  - In ACCOUNT_MM mode, when the old process is gone (after an exec always), the call fails with
+ *    -EINVAL, having done all it was asked to. The caller stays charged until it exits: the object
+ *    takes its pages for not charged, so that a further pin charges them again.
  */
 #include "lib/iommufd/access.h"
 
@@ -89,8 +92,8 @@ static int check_area(struct iopt_area *area, void *ctx)
 	return area->pages->type == IOPT_ADDRESS_FILE ? 0 : -EINVAL;
 }
 
-/* Whose pages change hands. False also: it is the caller's already. */
-static bool needs_charge(const struct iopt_pages *pages)
+/* Is anything to be charged? Not if it is the caller's already. */
+static bool need_charge_update(const struct iopt_pages *pages)
 {
 	switch (pages->account_mode) {
 	case ACCOUNT_NONE:
@@ -102,22 +105,22 @@ static bool needs_charge(const struct iopt_pages *pages)
 	}
 }
 
-/* Each pages object once, however many areas it has. */
+/* Each pages object once, however many areas it has: what is counted is taken for not charged. */
 static int count_area(struct iopt_area *area, void *ctx)
 {
 	u64 *nr_pages = ctx;
 	struct iopt_pages *pages = area->pages;
 
-	if (!needs_charge(pages) || pages->counted)
+	if (!need_charge_update(pages))
 		return 0;
-	pages->counted = true;
-	nr_pages[pages->account_mode] += iopt_pages_nr_pinned(pages);
+	nr_pages[pages->account_mode] += pages->last_npinned;
+	pages->last_npinned = 0;
 	return 0;
 }
 
 static int uncount_area(struct iopt_area *area, void *ctx)
 {
-	area->pages->counted = false;
+	area->pages->last_npinned = area->pages->npinned;
 	return 0;
 }
 
@@ -129,7 +132,7 @@ static int charge_current(const u64 *nr_pages)
 	for (mode = 0; mode < NR_ACCOUNT_MODES; mode++) {
 		if (!nr_pages[mode])
 			continue;
-		rc = mm_account(current->mm, mode, nr_pages[mode]);
+		rc = mm_account(current->mm, current->cred->uid, mode, nr_pages[mode]);
 		if (rc)
 			goto err_uncharge;
 	}
@@ -138,17 +141,29 @@ static int charge_current(const u64 *nr_pages)
 err_uncharge:
 	while (mode--)
 		if (nr_pages[mode])
-			mm_unaccount(current->mm, mode, nr_pages[mode]);
+			mm_unaccount(current->mm, current->cred->uid, mode, nr_pages[mode]);
 	return rc;
+}
+
+/* Gives back to the old owner what the new one is charged for, and ends the counting. */
+static int uncharge_owner(struct iopt_pages *pages)
+{
+	if (iopt_pages_owner_is_gone(pages))
+		return -EINVAL;
+	return iopt_pages_update_pinned(pages, pages->npinned, false);
 }
 
 static int change_area(struct iopt_area *area, void *ctx)
 {
 	struct iopt_pages *pages = area->pages;
 	struct mm *old_mm = pages->source_mm;
+	int *rc = ctx, err;
 
-	if (needs_charge(pages))
-		mm_unaccount(old_mm, pages->account_mode, iopt_pages_nr_pinned(pages));
+	if (need_charge_update(pages)) {
+		err = uncharge_owner(pages);
+		if (WARN_ON(err))
+			*rc = err;
+	}
 	pages->source_mm = current->mm;
 	pages->source_uid = current->cred->uid;
 	mm_get(current->mm);
@@ -173,11 +188,11 @@ int iommufd_ioas_change_process(struct iommufd_ucmd *ucmd)
 	if (rc)
 		goto out_release;
 	for_each_area(&ioas_list, count_area, nr_pages);
-	for_each_area(&ioas_list, uncount_area, NULL);
 	rc = charge_current(nr_pages);
 	if (rc)
-		goto out_release;
-	for_each_area(&ioas_list, change_area, NULL);
+		for_each_area(&ioas_list, uncount_area, NULL);
+	else
+		for_each_area(&ioas_list, change_area, &rc);
 out_release:
 	release_all_iova_rwsem(ucmd->ictx, &ioas_list);
 	return rc;

@@ -162,8 +162,19 @@ int iopt_pages_gather(struct iopt_pages *pages, u64 first, u64 last, struct pfn_
 /* Maximal runs of consecutive frames of held pages; a nonzero result of @fn stops. */
 int iopt_pages_for_each_run(struct iopt_pages *pages, u64 first, u64 last,
 			    int (*fn)(void *ctx, u64 page_index, pa_t pa, u64 nr_pages), void *ctx);
+/* What ->npinned counts. */
 u64 iopt_pages_nr_pinned(const struct iopt_pages *pages);
 const char *iopt_pages_check(const struct iopt_pages *pages);
+
+/* pages_account.c: all need pages->mutex, or all of the context's areas to themselves */
+/* Linux 7.3 gives nothing back to it: -EINVAL. */
+bool iopt_pages_owner_is_gone(const struct iopt_pages *pages);
+/* Charges or gives back @nr_pages, and takes ->npinned for charged. */
+int iopt_pages_update_pinned(struct iopt_pages *pages, u64 nr_pages, bool inc);
+/* After ->npinned grew by @nr_new pages of memory, which may be none. */
+int pfn_reader_user_update_pinned(struct iopt_pages *pages, u64 nr_new);
+/* After ->npinned shrank. */
+void update_unpinned(struct iopt_pages *pages);
 
 /* pages_fill.c */
 /* All domains of the iopt from a pending area: pins if there is any. Needs domains_rwsem. */

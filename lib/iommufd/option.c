@@ -7,11 +7,13 @@
  */
 #include "lib/iommufd/io_pagetable.h"
 
+#include <linux/capability.h>
+
 static int set_rlimit_mode(struct iommufd_ctx *ictx, u64 value)
 {
 	int rc = 0;
 
-	if (!current->cred->cap_sys_resource)
+	if (!cred_capable(current->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
 	xa_lock(&ictx->objects);
 	if (!xa_empty(&ictx->objects))

@@ -6,6 +6,8 @@
  */
 #include "lib/iommufd/pinned.h"
 
+#include <linux/capability.h>
+
 #include "lib/fs/dma_buf.h"
 
 /* One allocation for all that a map of one page needs. */
@@ -37,7 +39,8 @@ static int iopt_alloc_pages(u64 start_byte, u64 length, bool writable, struct io
 	mutex_init(&pages->mutex);
 	pages->npages = DIV_ROUND_UP(length + start_byte, PAGE_SIZE);
 	pages->writable = writable;
-	pages->account_mode = current->cred->cap_ipc_lock ? ACCOUNT_NONE : ACCOUNT_USER;
+	pages->account_mode = cred_capable(current->cred, CAP_IPC_LOCK) ? ACCOUNT_NONE
+									 : ACCOUNT_USER;
 	pages->source_uid = current->cred->uid;
 	pages->source_mm = current->mm;
 	mm_get(pages->source_mm);

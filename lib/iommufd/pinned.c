@@ -290,15 +290,6 @@ static int pin_gaps(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hol
 	return rc;
 }
 
-static int pfn_reader_user_update_pinned(struct iopt_pages *pages, u64 nr_new)
-{
-	if (!nr_new || pages->type == IOPT_ADDRESS_DMABUF)
-		return 0;
-	if (iommufd_should_fail(FAIL_PFN_READER_USER_UPDATE_PINNED))
-		return -ENOMEM;
-	return mm_account(pages->source_mm, pages->account_mode, nr_new);
-}
-
 int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by)
 {
 	struct pinned_range *range;
@@ -312,18 +303,24 @@ int iopt_pages_hold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hol
 	if (rc)
 		return rc;
 	rc = pin_gaps(pages, first, last, by, &nr_new);
-	if (!rc)
-		rc = pfn_reader_user_update_pinned(pages, nr_new);
-	if (rc) {
-		drop_unheld(pages, first, last);
-		return rc;
-	}
+	if (rc)
+		goto err_drop;
+	pages->npinned += nr_new;
+	rc = pfn_reader_user_update_pinned(pages, nr_new);
+	if (rc)
+		goto err_unpin;
 	for (at = first; at <= last; at = range->last + 1) {
 		range = pinned_first(pages, at, last);
 		range->holders++;
 		range->accesses += by == IOPT_HOLD_ACCESS;
 	}
 	return 0;
+
+err_unpin:
+	pages->npinned -= nr_new;
+err_drop:
+	drop_unheld(pages, first, last);
+	return rc;
 }
 
 void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_hold by)
@@ -342,8 +339,9 @@ void iopt_pages_unhold(struct iopt_pages *pages, u64 first, u64 last, enum iopt_
 		nr_dropped += range_nr_pages(range);
 		range_drop(pages, range);
 	}
-	if (nr_dropped && pages->type != IOPT_ADDRESS_DMABUF)
-		mm_unaccount(pages->source_mm, pages->account_mode, nr_dropped);
+	pages->npinned -= nr_dropped;
+	if (nr_dropped)
+		update_unpinned(pages);
 }
 
 int iopt_pages_for_each_run(struct iopt_pages *pages, u64 first, u64 last,
@@ -473,5 +471,7 @@ const char *iopt_pages_check(const struct iopt_pages *pages)
 		else if (range->last >= pages->npages)
 			broken = "a pinned range lies outside its pages object";
 	}
+	if (!broken && pages->npinned != iopt_pages_nr_pinned(pages))
+		broken = "a pages object has lost count of its pinned pages";
 	return broken;
 }

@@ -28,10 +28,23 @@ static struct selftest_obj *get_selftest_obj(struct iommufd_ctx *ictx, u32 id)
 	return container_of(obj, struct selftest_obj, obj);
 }
 
+/* Linux forgets them: the device then cannot go, says so (WARN), and keeps what they use. */
+static void detach_pasids(struct iommufd_device *idev)
+{
+	struct iommufd_attach *attach;
+	u64 pasid;
+
+	xa_for_each(&idev->igroup->pasid_attach, pasid, attach)
+		if (pasid != IOMMU_NO_PASID)
+			iommufd_device_detach(idev, (ioasid_t)pasid);
+}
+
 void iommufd_selftest_destroy(struct iommufd_object *obj)
 {
 	struct selftest_obj *sobj = container_of(obj, struct selftest_obj, obj);
 
+	if (current->kernel->fix_bugs)
+		detach_pasids(sobj->idev);
 	iommufd_device_detach(sobj->idev, IOMMU_NO_PASID);
 	iommufd_device_unbind(sobj->idev);
 	mock_dev_destroy(sobj->mock_dev);

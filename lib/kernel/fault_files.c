@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <linux/capability.h>
 
 #include "lib/kernel/syscall.h"
 
@@ -346,7 +347,7 @@ static long make_it_fail_write(struct file *file, uva_t from, u64 count, u64 *po
 	u64 value;
 	int err;
 
-	if (!current->cred->cap_sys_resource)
+	if (!cred_capable(current->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
 	err = take_text(text, sizeof(text), from, count);
 	if (!err)

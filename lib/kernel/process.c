@@ -8,6 +8,8 @@
  */
 #include "lib/kernel/syscall.h"
 
+#include <linux/capability.h>
+
 #include "lib/base/kheap.h"
 #include "lib/iommu/iommu_core.h"
 #include "sim/iommu_hw.h"
@@ -44,8 +46,7 @@ static struct ifs_process *process_alloc(struct ifs_kernel *kernel,
 	process->files = NULL;
 	process->pid = kernel->next_pid;
 	process->faults.fail_nth = 0;   /* make_it_fail is inherited */
-	if (mm_new(&kernel->base, process->pid, process->rlimit_memlock_bytes, process->cred.uid,
-		   &process->mm)) {
+	if (mm_new(&kernel->base, process->pid, process->rlimit_memlock_bytes, &process->mm)) {
 		kheap_free(&kernel->base.heap, process);
 		return NULL;
 	}
@@ -66,6 +67,18 @@ static void process_publish(struct ifs_process *process)
 	list_add_tail(&process->node, &process->kernel->processes);
 }
 
+static struct cred cred_from_config(const struct ifs_process_config *config)
+{
+	u64 caps = BIT_ULL(CAP_LAST_CAP + 1) - 1;
+
+	caps &= ~((u64)config->drop_cap_ipc_lock << CAP_IPC_LOCK);
+	caps &= ~((u64)config->drop_cap_sys_resource << CAP_SYS_RESOURCE);
+	caps &= ~((u64)config->drop_cap_sys_rawio << CAP_SYS_RAWIO);
+	caps &= ~((u64)config->drop_cap_sys_boot << CAP_SYS_BOOT);
+	return (struct cred){ .uid = config->uid, .euid = config->uid, .suid = config->uid,
+			      .cap_permitted = caps, .cap_effective = caps };
+}
+
 struct ifs_process *ifs_process_new(struct ifs_kernel *kernel,
 				    const struct ifs_process_config *user_config)
 {
@@ -77,16 +90,11 @@ struct ifs_process *ifs_process_new(struct ifs_kernel *kernel,
 		return NULL;
 	if (user_config)
 		memcpy(&config, user_config, min(user_config->size, sizeof(config)));
-	template.cred = (struct cred){
-		.uid = config.uid,
-		.cap_ipc_lock = !config.drop_cap_ipc_lock,
-		.cap_sys_resource = !config.drop_cap_sys_resource,
-		.cap_sys_rawio = !config.drop_cap_sys_rawio,
-		.cap_sys_boot = !config.drop_cap_sys_boot,
-	};
+	template.cred = cred_from_config(&config);
 	template.trust_pointers = config.trust_pointers;
 	template.rlimit_memlock_bytes = config.rlimit_memlock_bytes ? config.rlimit_memlock_bytes
 								    : RLIMIT_MEMLOCK_DEFAULT;
+	template.rlimit_memlock_max_bytes = template.rlimit_memlock_bytes;
 	template.rlimit_nofile = config.rlimit_nofile
 		? config.rlimit_nofile : RLIMIT_NOFILE_DEFAULT;
 

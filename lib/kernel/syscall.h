@@ -25,7 +25,7 @@ struct ifs_process {
 	struct task_faults faults;
 	u32 pid;
 	u32 rlimit_nofile;
-	u64 rlimit_memlock_bytes;
+	u64 rlimit_memlock_bytes, rlimit_memlock_max_bytes;
 	bool trust_pointers;
 };
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Charging pinned pages (drivers/iommu/iommufd/pages.c: update_unpinned() and around).
+ * Charging pinned pages (drivers/iommu/iommufd/pages.c: iopt_pages_update_pinned() and around).
  *
  *   ACCOUNT_NONE  no limit
- *   ACCOUNT_USER  all address spaces of a user together against the limit of this one
+ *   ACCOUNT_USER  all that is charged to a user, by whatever process, against the limit of this one
  *   ACCOUNT_MM    this address space alone, and VmLck shows it
  *
- * VmPin grows in all three.
+ * VmPin grows in all three. The limit is the process's own at the time of the charge, and the last
+ * one it had once it is gone. VmPin and VmLck may wrap below zero where Linux's do: see
+ * lib/iommufd/pages_account.c.
  */
 #include <assert.h>
+
+#include <iommufd-sim/proto/bug.h>
 
 #include "lib/mm/user_mem_internal.h"
 
@@ -19,34 +23,34 @@ static u64 user_locked(const struct user_mem *um, u32 uid)
 	return range_tree_lookup(&um->users, uid, &user) ? user.value : 0;
 }
 
-static int user_charge(struct mm *mm, u64 nr_pages)
+static int user_charge(struct mm *mm, u32 uid, u64 nr_pages)
 {
 	struct user_mem *um = mm->um;
-	u64 locked = user_locked(um, mm->uid), total;
+	u64 locked = user_locked(um, uid), total;
 
 	if (check_add_overflow(locked, nr_pages, &total) || total > mm->rlimit_memlock_pages)
 		return -ENOMEM;
 	if (!nr_pages)
 		return 0;
 	if (locked)
-		range_tree_set_value(&um->users, mm->uid, total);
-	else if (!range_tree_insert(&um->users, mm->uid, mm->uid, total))
+		range_tree_set_value(&um->users, uid, total);
+	else if (!range_tree_insert(&um->users, uid, uid, total))
 		return -ENOMEM;
 	return 0;
 }
 
-static void user_uncharge(struct mm *mm, u64 nr_pages)
+static void user_uncharge(struct user_mem *um, u32 uid, u64 nr_pages)
 {
-	u64 locked = user_locked(mm->um, mm->uid);
+	u64 locked = user_locked(um, uid);
 
 	assert(locked >= nr_pages);
 	if (locked > nr_pages)
-		range_tree_set_value(&mm->um->users, mm->uid, locked - nr_pages);
+		range_tree_set_value(&um->users, uid, locked - nr_pages);
 	else if (locked)
-		range_tree_remove(&mm->um->users, mm->uid);
+		range_tree_remove(&um->users, uid);
 }
 
-int mm_account(struct mm *mm, enum account_mode mode, u64 nr_pages)
+int mm_account(struct mm *mm, u32 uid, enum account_mode mode, u64 nr_pages)
 {
 	u64 total;
 	int err;
@@ -55,15 +59,13 @@ int mm_account(struct mm *mm, enum account_mode mode, u64 nr_pages)
 	case ACCOUNT_NONE:
 		break;
 	case ACCOUNT_USER:
-		err = user_charge(mm, nr_pages);
+		err = user_charge(mm, uid, nr_pages);
 		if (err)
 			return err;
 		break;
 	case ACCOUNT_MM:
-		if (mm->dead)
-			return -EINVAL;
-		if (check_add_overflow(mm->locked_vm, nr_pages, &total) ||
-		    total > mm->rlimit_memlock_pages)
+		total = mm->locked_vm + nr_pages;
+		if (total > mm->rlimit_memlock_pages)
 			return -ENOMEM;
 		mm->locked_vm = total;
 		break;
@@ -72,14 +74,18 @@ int mm_account(struct mm *mm, enum account_mode mode, u64 nr_pages)
 	return 0;
 }
 
-void mm_unaccount(struct mm *mm, enum account_mode mode, u64 nr_pages)
+void mm_unaccount(struct mm *mm, u32 uid, enum account_mode mode, u64 nr_pages)
 {
 	if (mode == ACCOUNT_USER)
-		user_uncharge(mm, nr_pages);
-	if (mode == ACCOUNT_MM && !mm->dead) {
-		assert(mm->locked_vm >= nr_pages);
+		user_uncharge(mm->um, uid, nr_pages);
+	if (mode == ACCOUNT_MM) {
+		WARN_ON(nr_pages > mm->locked_vm);
 		mm->locked_vm -= nr_pages;
 	}
-	/* May wrap, as in Linux: see iommufd_ioas_change_process(). */
 	mm->pinned_vm -= nr_pages;
+}
+
+void mm_set_rlimit_memlock(struct mm *mm, u64 bytes)
+{
+	mm->rlimit_memlock_pages = bytes >> PAGE_SHIFT;
 }

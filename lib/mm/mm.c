@@ -75,7 +75,7 @@ void user_mem_kexec(struct kernel_base *kernel)
 	phys_mem_windows_drop(kernel->mem);
 }
 
-int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, u32 uid, struct mm **out)
+int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, struct mm **out)
 {
 	struct mm *mm = kheap_new(&kernel->heap, struct mm);
 	int err;
@@ -90,7 +90,6 @@ int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, u32 ui
 	mm->kernel = kernel;
 	mm->um = kernel->user_mem;
 	mm->pid = pid;
-	mm->uid = uid;
 	mm->refs = 1;
 	mm->rlimit_memlock_pages = rlimit_memlock_bytes >> PAGE_SHIFT;
 	init_rwsem(&mm->mmap_lock);

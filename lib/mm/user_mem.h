@@ -40,7 +40,7 @@ pa_t pfn_runs_at(const struct pfn_runs *runs, u64 index, u64 *contiguous);
 /* How pinned pages are charged (include/linux/iommufd.h's account modes). */
 enum account_mode { ACCOUNT_NONE, ACCOUNT_USER, ACCOUNT_MM };
 
-int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, u32 uid, struct mm **out);
+int mm_new(struct kernel_base *kernel, u32 pid, u64 rlimit_memlock_bytes, struct mm **out);
 void mm_get(struct mm *mm);             /* keeps the structure, not the memory (mmgrab) */
 void mm_put(struct mm *mm);
 void mm_exit(struct mm *mm);            /* the process is gone: mappings go, pins stay */
@@ -120,8 +120,9 @@ void user_mem_put(struct kernel_base *kernel);
  */
 void user_mem_kexec(struct kernel_base *kernel);
 
-/* Charges after pinning: -ENOMEM over RLIMIT_MEMLOCK. -EINVAL: ACCOUNT_MM on a dead mm. */
-int mm_account(struct mm *mm, enum account_mode mode, u64 nr_pages);
-void mm_unaccount(struct mm *mm, enum account_mode mode, u64 nr_pages);
+/* Charges @mm, or user @uid, after pinning. -ENOMEM: over the RLIMIT_MEMLOCK of @mm's process. */
+int mm_account(struct mm *mm, u32 uid, enum account_mode mode, u64 nr_pages);
+void mm_unaccount(struct mm *mm, u32 uid, enum account_mode mode, u64 nr_pages);
+void mm_set_rlimit_memlock(struct mm *mm, u64 bytes);
 
 #endif

@@ -25,7 +25,7 @@ struct user_mem {
 struct mm {
 	struct kernel_base *kernel;
 	struct user_mem *um;
-	u32 pid, uid;
+	u32 pid;
 	u32 refs;                       /* mm_count: the structure */
 	/*
 	 * The host process whose memory it is. 0: the one that runs the simulator; all such address

@@ -24,10 +24,9 @@ static void kernel_up(struct base_fixture *fix)
 	task_enter(&fix->task, kernel, "test");
 	assert_int_equal(page_alloc_new(kernel, &kernel->page_alloc), 0);
 	assert_int_equal(file_system_new(kernel, &kernel->fs), 0);
-	assert_int_equal(mm_new(kernel, 1, 8ull << 20, 0, &fix->mm), 0);
+	assert_int_equal(mm_new(kernel, 1, 8ull << 20, &fix->mm), 0);
 	assert_int_equal(files_new(kernel, 1024, &fix->files), 0);
-	fix->cred = (struct cred){ .cap_ipc_lock = true, .cap_sys_resource = true,
-				   .cap_sys_rawio = true, .cap_sys_boot = true };
+	fix->cred = (struct cred){ .cap_permitted = ~0ull, .cap_effective = ~0ull };
 	fix->task.pid = 1;
 	fix->task.mm = fix->mm;
 	fix->task.files = fix->files;

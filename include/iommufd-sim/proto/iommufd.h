@@ -123,7 +123,8 @@ struct iopt_pages {
 	u64 npages;
 	enum iopt_address_type type;
 	bool writable;
-	bool counted;           /* IOAS_CHANGE_PROCESS, while it counts */
+	/* Pages pinned, and how many of them are charged; equal unless Linux lost count. */
+	u64 npinned, last_npinned;
 	struct mm *source_mm;
 	u32 source_uid;
 	uva_t uptr;             /* IOPT_ADDRESS_USER: page aligned */

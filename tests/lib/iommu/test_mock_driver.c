@@ -13,7 +13,7 @@
 static struct mm *mm_of(struct iommu_fixture *fix)
 {
 	if (!fix->task.mm)
-		assert_int_equal(mm_new(fix->kernel, 1, 8ull << 20, 0, &fix->task.mm), 0);
+		assert_int_equal(mm_new(fix->kernel, 1, 8ull << 20, &fix->task.mm), 0);
 	return fix->task.mm;
 }
 

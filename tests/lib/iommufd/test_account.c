@@ -139,6 +139,45 @@ static void test_charge_mm_mode(void **state)
 	munmap(buffer, 0x3000);
 }
 
+/* The user is decided by the map, the limit by the process that mapped, whoever attaches. */
+static void test_charge_the_user_who_mapped(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *buffer = t_buffer(0x4000);
+	struct ifs_process *child, *parent;
+	uint32_t ioas, dev;
+	int fd, vfio;
+
+	fd = t_open(f);
+	vfio = t_open_vfio(f, 0);
+	ioas = t_ioas_alloc(f, fd);
+	dev = t_bind(f, vfio, fd);
+	child = ifs_fork(f->process);
+	/* A root without CAP_IPC_LOCK, whose real user is another. */
+	assert_int_equal(ifs_capset(f->process, ~0ull >> 23, (~0ull >> 23) & ~(1ull << 14)), 0);
+	assert_int_equal(ifs_setresuid(f->process, 1000, -1, -1), 0);
+	assert_int_equal(ifs_setrlimit_memlock(f->process, 0x4fff, ~0ull), 0);
+	assert_int_equal(t_map(f, fd, ioas, RD | FIXED, (uintptr_t)buffer, 0x4000, 0), 0);
+	assert_int_equal(ifs_setresuid(f->process, 0, -1, -1), 0);
+	/* The child has all capabilities and no need to pay. */
+	parent = f->process;
+	f->process = child;
+	assert_int_equal(ifs_setrlimit_memlock(parent, 0x3fff, ~0ull), 0);
+	assert_int_equal(t_hwpt_alloc(f, fd, 0, dev, ioas), -12);
+	assert_int_equal(ifs_setrlimit_memlock(parent, 0x4000, ~0ull), 0);
+	assert_int_equal(t_hwpt_alloc(f, fd, 0, dev, ioas), 3);
+	assert_int_equal(t_vm_pin(f), 0);
+	f->process = parent;
+	assert_int_equal(t_vm_pin(f), 4);
+	/* User 0 is charged nothing yet, user 1000 has reached the limit. */
+	assert_int_equal(t_map(f, fd, ioas, RD | FIXED, (uintptr_t)buffer, 0x4000, 0x10000),
+			 0x10000);
+	assert_int_equal(ifs_setresuid(f->process, 1000, -1, -1), 0);
+	assert_int_equal(t_map(f, fd, ioas, RD | FIXED, (uintptr_t)buffer, 0x1000, 0x20000), -12);
+	ifs_exit(child);
+	munmap(buffer, 0x4000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +185,7 @@ int main(void)
 		T(test_huge_pages_option),
 		T(test_charge_user_limit_when_pinned),
 		T(test_charge_mm_mode),
+		T(test_charge_the_user_who_mapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

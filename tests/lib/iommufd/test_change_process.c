@@ -137,6 +137,88 @@ static void test_change_process_unlimited_pages(void **state)
 	}
 }
 
+/* The owner ends before it could be given its pages back, as at every exec. */
+static void hand_on_by_exit(struct fixture *f, bool fixed, struct ifs_process **child, int *fd)
+{
+	f->kernel_config.exact = fixed ? IFS_OFF : IFS_ON;
+	assert_int_equal(ifs_kernel_shutdown(f->kernel), 0);
+	fixture_boot(f);
+	become(f, 16);
+	*fd = set_up_maps(f, 1, 8);
+	*child = ifs_fork(f->process);
+	ifs_exit(f->process);
+	f->process = *child;
+}
+
+/*
+ * In MM mode Linux 7.3 does what it is asked to and fails all the same. The new owner pays until
+ * it ends, and a third process pays for pages that are pinned no longer.
+ */
+static void test_change_process_after_exit_in_mm_mode(void **state)
+{
+	for (unsigned fixed = 0; fixed <= 1; fixed++) {
+		struct fixture *f = *state;
+		struct ifs_process *child;
+		int fd;
+
+		hand_on_by_exit(f, fixed, &child, &fd);
+		fixture_expect(f, IFS_RULE_WARN, fixed ? 0 : 1);
+		assert_int_equal(change(child, fd), fixed ? 0 : -22);
+		assert_locked(child, 8, 8);
+		/* It is the caller's now, so there is nothing to do. */
+		assert_int_equal(change(child, fd), 0);
+		assert_int_equal(t_unmap(f, fd, 2, 0, MAX64), 0x8000);
+		assert_int_equal(t_unmap(f, fd, 1, 0, MAX64), 0x8000);
+		assert_locked(child, fixed ? 0 : 8, fixed ? 0 : 8);
+	}
+}
+
+/* What Linux forgot to note as given back, somebody is charged for; and as pinned, nobody. */
+static void test_change_process_of_pages_whose_count_was_lost(void **state)
+{
+	for (unsigned fixed = 0; fixed <= 1; fixed++) {
+		struct fixture *f = *state;
+		struct ifs_process *child, *third;
+		int fd;
+
+		hand_on_by_exit(f, fixed, &child, &fd);
+		third = ifs_fork(child);
+		fixture_expect(f, IFS_RULE_WARN, fixed ? 0 : 2);
+		assert_int_equal(change(child, fd), fixed ? 0 : -22);
+		assert_int_equal(change(third, fd), 0);
+		assert_locked(child, 0, 0);
+		assert_locked(third, fixed ? 8 : 0, fixed ? 8 : 0);
+		assert_int_equal(t_unmap(f, fd, 2, 0, MAX64), 0x8000);
+		assert_int_equal(t_unmap(f, fd, 1, 0, MAX64), 0x8000);
+		assert_locked(third, fixed ? 0 : (uint64_t)-8, fixed ? 0 : (uint64_t)-8);
+		ifs_exit(third);
+	}
+}
+
+/* Linux 7.3 would wait for ever where it finds that it has lost count. */
+static void test_copy_after_exit_in_mm_mode(void **state)
+{
+	for (unsigned fixed = 0; fixed <= 1; fixed++) {
+		struct fixture *f = *state;
+		struct ifs_process *child;
+		int fd;
+
+		hand_on_by_exit(f, fixed, &child, &fd);
+		assert_int_equal(t_copy(f, fd, 1, 1, FIXED | RD, 0x4000, 0x2000000, 0x1000000),
+				 0x2000000);
+		assert_int_equal(t_unmap(f, fd, 1, 0x1000000, 0x8000), 0x8000);
+		fixture_expect(f, IFS_RULE_WARN, fixed ? 0 : 1);
+		assert_int_equal(t_copy(f, fd, 1, 1, FIXED | RD, 0x1000, 0x3000000, 0x2000000),
+				 fixed ? 0x3000000 : -35);
+		/* A page that has to be pinned for it sets the count right. */
+		assert_int_equal(t_copy(f, fd, 1, 2, FIXED | RD, 0x1000, 0x4000000, 0xa000),
+				 0x4000000);
+		assert_int_equal(t_copy(f, fd, 1, 1, FIXED | RD, 0x1000, 0x3000000 + 0x1000 * fixed,
+					0x2000000), 0x3000000 + 0x1000 * fixed);
+		assert_locked(child, 0, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +226,9 @@ int main(void)
 		S(test_change_process_moves_the_charge),
 		S(test_change_process_over_limit_changes_nothing),
 		S(test_change_process_unlimited_pages),
+		S(test_change_process_after_exit_in_mm_mode),
+		S(test_change_process_of_pages_whose_count_was_lost),
+		S(test_copy_after_exit_in_mm_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

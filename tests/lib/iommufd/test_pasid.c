@@ -136,6 +136,45 @@ static void test_pasid_fault_goes_to_the_pasids_queue(void **state)
 	assert_int_equal(t_pasid_detach(f, s.fd, s.dev.stdev, 10), 0);
 }
 
+/* The device, its HWPTs and all their memory would be lost with the object that stands for it. */
+static void test_destroy_mock_device_fixed_detaches_its_pasids(void **state)
+{
+	struct fixture *f = *state;
+	struct setup s;
+
+	f->kernel_config.exact = IFS_OFF;
+	assert_int_equal(ifs_kernel_shutdown(f->kernel), 0);
+	fixture_boot(f);
+	set_up(f, &s);
+	assert_int_equal(t_mock_replace(f, s.fd, s.dev.stdev, s.rid), s.rid);
+	assert_int_equal(t_pasid_attach(f, s.fd, s.dev.stdev, 10, s.rid), s.rid);
+	assert_int_equal(t_pasid_attach(f, s.fd, s.dev.stdev, 1000, s.other), s.other);
+	assert_int_equal(t_destroy(f, s.fd, s.dev.stdev), 0);
+	assert_int_equal(t_destroy(f, s.fd, s.dev.idev), -ENOENT);
+	assert_int_equal(t_destroy(f, s.fd, s.rid), 0);
+	assert_int_equal(t_destroy(f, s.fd, s.other), 0);
+}
+
+/* Linux 7.3 does lose them, and says so: twice with WARN. Who compares must see the same. */
+static void test_destroy_mock_device_exact_loses_its_pasids(void **state)
+{
+	struct fixture *f = *state;
+	struct setup s;
+
+	set_up(f, &s);
+	assert_int_equal(t_mock_replace(f, s.fd, s.dev.stdev, s.rid), s.rid);
+	assert_int_equal(t_pasid_attach(f, s.fd, s.dev.stdev, 10, s.other), s.other);
+	fixture_expect(f, IFS_RULE_WARN, 2);
+	assert_int_equal(t_destroy(f, s.fd, s.dev.stdev), 0);
+	assert_int_equal(t_destroy(f, s.fd, s.dev.idev), -EBUSY);
+	assert_int_equal(t_destroy(f, s.fd, s.rid), 0);
+	assert_int_equal(t_destroy(f, s.fd, s.other), -EBUSY);
+	/* The device that nobody can reach any more is still looked at. */
+	assert_int_equal(t_iopf(f, s.fd, s.dev.idev, 10, 1), 0);
+	ifs_kernel_drop(f->kernel);
+	f->kernel = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +183,8 @@ int main(void)
 		T(test_pasid_replace_refused_by_driver_keeps_the_old),
 		T(test_pasid_attach_device_without_pasids_is_refused),
 		T(test_pasid_fault_goes_to_the_pasids_queue),
+		T(test_destroy_mock_device_fixed_detaches_its_pasids),
+		T(test_destroy_mock_device_exact_loses_its_pasids),
 	};
 
 	return cmocka_run_group_tests_name("iommufd: PASIDs", tests, NULL, NULL);

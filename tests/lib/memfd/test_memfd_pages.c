@@ -294,7 +294,7 @@ static void test_fork_child_sees_and_pins_the_same_frames(void **state)
 	struct pfn_runs runs = { 0 };
 	struct mm *child;
 
-	assert_int_equal(mm_new(fix->kernel, 2, 1 << 20, 0, &child), 0);
+	assert_int_equal(mm_new(fix->kernel, 2, 1 << 20, &child), 0);
 	assert_int_equal(mm_fork(fix->mm, child), 0);
 	assert_int_equal(mm_munmap(fix->mm, (uintptr_t)at, 4096), 0);
 	at[0] = 1;

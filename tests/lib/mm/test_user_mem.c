@@ -215,7 +215,7 @@ static void test_pin_survives_unmap_and_exit(void **state)
 	struct pfn_runs runs = { 0 };
 	struct mm *mm;
 
-	assert_int_equal(mm_new(fix->kernel, 2, 1 << 20, 0, &mm), 0);
+	assert_int_equal(mm_new(fix->kernel, 2, 1 << 20, &mm), 0);
 	assert_int_equal(mm_pin(mm, uva(memory), 1, true, &runs), 0);
 	mm_get(mm);
 	mm_exit(mm);
@@ -268,26 +268,36 @@ static void test_account_modes_against_limits(void **state)
 	struct base_fixture *fix = *state;
 	struct mm *a, *b;
 
-	assert_int_equal(mm_new(fix->kernel, 2, 16 * 4096 + 4095, 1000, &a), 0);
-	assert_int_equal(mm_new(fix->kernel, 3, 16 * 4096, 1000, &b), 0);
-	assert_int_equal(mm_account(a, ACCOUNT_NONE, 100), 0);
-	assert_int_equal(mm_account(a, ACCOUNT_USER, 17), -ENOMEM);
-	assert_int_equal(mm_account(a, ACCOUNT_USER, 10), 0);
+	assert_int_equal(mm_new(fix->kernel, 2, 16 * 4096 + 4095, &a), 0);
+	assert_int_equal(mm_new(fix->kernel, 3, 16 * 4096, &b), 0);
+	assert_int_equal(mm_account(a, 1000, ACCOUNT_NONE, 100), 0);
+	assert_int_equal(mm_account(a, 1000, ACCOUNT_USER, 17), -ENOMEM);
+	assert_int_equal(mm_account(a, 1000, ACCOUNT_USER, 10), 0);
 	/* The user is charged, whichever process it is. */
-	assert_int_equal(mm_account(b, ACCOUNT_USER, 7), -ENOMEM);
-	assert_int_equal(mm_account(b, ACCOUNT_USER, 6), 0);
-	assert_int_equal(mm_account(b, ACCOUNT_MM, 16), 0);
-	assert_int_equal(mm_account(b, ACCOUNT_MM, 1), -ENOMEM);
+	assert_int_equal(mm_account(b, 1000, ACCOUNT_USER, 7), -ENOMEM);
+	assert_int_equal(mm_account(b, 1000, ACCOUNT_USER, 6), 0);
+	/* Another user starts at nothing, in the same process. */
+	assert_int_equal(mm_account(b, 1001, ACCOUNT_USER, 17), -ENOMEM);
+	assert_int_equal(mm_account(b, 1001, ACCOUNT_USER, 16), 0);
+	mm_unaccount(b, 1001, ACCOUNT_USER, 16);
+	assert_int_equal(mm_account(b, 1000, ACCOUNT_MM, 16), 0);
+	assert_int_equal(mm_account(b, 1000, ACCOUNT_MM, 1), -ENOMEM);
+	/* The limit is that of the moment. */
+	mm_set_rlimit_memlock(b, 17 * 4096);
+	assert_int_equal(mm_account(b, 1000, ACCOUNT_MM, 1), 0);
+	mm_unaccount(b, 1000, ACCOUNT_MM, 1);
+	mm_set_rlimit_memlock(b, 16 * 4096);
 	assert_int_equal(mm_vm_pin_pages(a), 110);
 	assert_int_equal(mm_vm_lck_pages(a), 0);
 	assert_int_equal(mm_vm_pin_pages(b), 22);
 	assert_int_equal(mm_vm_lck_pages(b), 16);
 	mm_exit(b);
-	assert_int_equal(mm_account(b, ACCOUNT_MM, 1), -EINVAL);
-	mm_unaccount(b, ACCOUNT_MM, 16);
-	mm_unaccount(b, ACCOUNT_USER, 6);
-	mm_unaccount(a, ACCOUNT_USER, 10);
-	mm_unaccount(a, ACCOUNT_NONE, 100);
+	/* The last limit of a process stays when it is gone. */
+	assert_int_equal(mm_account(b, 1000, ACCOUNT_MM, 1), -ENOMEM);
+	mm_unaccount(b, 1000, ACCOUNT_MM, 16);
+	mm_unaccount(b, 1000, ACCOUNT_USER, 6);
+	mm_unaccount(a, 1000, ACCOUNT_USER, 10);
+	mm_unaccount(a, 1000, ACCOUNT_NONE, 100);
 	assert_int_equal(mm_vm_pin_pages(a), 0);
 	mm_put(a);
 	mm_put(b);
