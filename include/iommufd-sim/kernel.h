@@ -39,6 +39,7 @@ struct ifs_kernel_config {
 	uint64_t fail_nth;
 	bool fail_forever;
 	uint8_t iommufd_test;           /* CONFIG_IOMMUFD_TEST: IOMMU_TEST_CMD, default off */
+	uint32_t huge_pages;            /* vm.nr_hugepages, of 2 MiB, default 0 */
 };
 
 /*

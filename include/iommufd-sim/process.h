@@ -99,6 +99,9 @@ IFS_PUBLIC int ifs_fstat(struct ifs_process *process, int fd, struct ifs_stat *o
 /*
  * MAP_SHARED mappings of memory files: a real host address, valid until munmap, exit or kexec.
  * MAP_FIXED_NOREPLACE: at *@out, page aligned, or -EEXIST. MAP_FIXED: -EOPNOTSUPP.
+ * With MAP_ANONYMOUS, @fd is ignored: shared memory in simulated RAM, and with MAP_HUGETLB 2 MiB
+ * pages (-ENOMEM: fewer are free, see @huge_pages in struct ifs_kernel_config). Private anonymous
+ * memory of small pages is the program's own, -EOPNOTSUPP.
  */
 IFS_PUBLIC int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, int fd,
 			off_t offset, void **out);

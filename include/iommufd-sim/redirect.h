@@ -17,6 +17,7 @@
  *	IFS_REDIRECT_DEVICES=N          PCI devices of the machine (default 1, at most 64)
  *	IFS_REDIRECT_IOMMUFD_TEST=1     the selftest interface (CONFIG_IOMMUFD_TEST; default 0)
  *	IFS_REDIRECT_EXACT=0            known bugs of 7.3 are mended (default 1: reproduced)
+ *	IFS_REDIRECT_HUGEPAGES=N        2 MiB pages for MAP_HUGETLB, as vm.nr_hugepages (default 0)
  *
  * Descriptors. The numbers are those that Linux would give, the lowest free one, and a number means
  * the same in the program and in the simulated kernel, which sees them in ioctl arguments too. For
@@ -59,6 +60,7 @@
 #define IFS_REDIRECT_UNDEF_GNU_SOURCE
 #endif
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -218,6 +220,7 @@ IFS_REDIRECT_FN int ifs_redirect_boot(void)
 		return 0;
 	if (ifs_redirect_env("IOMMUFD_TEST", 0))
 		config.iommufd_test = IFS_ON;
+	config.huge_pages = (uint32_t)ifs_redirect_env("HUGEPAGES", 0);
 	if (!ifs_redirect_env("EXACT", 1))
 		config.exact = IFS_OFF;
 	if (!ifs_redirect.machine)

@@ -259,28 +259,54 @@ IFS_REDIRECT_FN int ifs_redirect_poll(struct pollfd *fds, nfds_t nr, int timeout
 	return ret < 0 ? ret : ret + nr_ready;
 }
 
+/* At @addr if nothing is there, or with @fixed only there; -errno. */
+IFS_REDIRECT_FN int ifs_redirect_mmap_sim(void *addr, size_t length, int prot, int flags, int fd,
+					  off_t offset, int fixed, void **at)
+{
+	int ret = -EEXIST;
+
+	*at = addr;
+	if (addr || fixed)
+		ret = ifs_mmap(ifs_redirect.process, length, prot, flags | MAP_FIXED_NOREPLACE, fd,
+			       offset, at);
+	if ((ret == -EEXIST || ret == -EINVAL) && !fixed)
+		ret = ifs_mmap(ifs_redirect.process, length, prot, flags, fd, offset, at);
+	return ret;
+}
+
+/* Anonymous memory that the kernel keeps in a file: shared, or of huge pages. */
+IFS_REDIRECT_FN int ifs_redirect_is_anon_file(int flags)
+{
+	return flags & MAP_ANONYMOUS &&
+	       (flags & MAP_HUGETLB || (flags & MAP_TYPE) == MAP_SHARED);
+}
+
 IFS_REDIRECT_FN void *ifs_redirect_mmap(void *addr, size_t length, int prot, int flags, int fd,
 					off_t offset)
 {
-	int kind = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE), ret;
 	int fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-	void *at = addr;
+	int anon = ifs_redirect_is_anon_file(flags), ret;
+	size_t huge = flags & MAP_HUGETLB ? (2u << 20) - 1 : 0;
+	void *at;
 
-	if (flags & MAP_FIXED && ifs_redirect.process) {
-		ifs_redirect_lock();
-		ret = ifs_munmap(ifs_redirect.process, addr, length);
-		ifs_redirect_unlock(0);
-	}
-	if (flags & MAP_ANONYMOUS || !ifs_redirect_is(fd))
-		return mmap(addr, length, prot, flags, fd, offset);
-	if (flags & MAP_FIXED)
-		munmap(addr, length);
 	ifs_redirect_lock();
-	ret = ifs_mmap(ifs_redirect.process, length, prot,
-		       addr || fixed ? kind | MAP_FIXED_NOREPLACE : kind, fd, offset, &at);
-	if (ret == -EEXIST && !fixed)
-		ret = ifs_mmap(ifs_redirect.process, length, prot, kind, fd, offset, &at);
-	return ifs_redirect_unlock(ret) ? MAP_FAILED : at;
+	if (anon && ifs_redirect_boot())
+		anon = 0;
+	if (flags & MAP_FIXED && ifs_redirect.process)
+		ifs_munmap(ifs_redirect.process, addr, (length + huge) & ~huge);
+	if (!anon && (flags & MAP_ANONYMOUS || !ifs_redirect_is(fd))) {
+		ifs_redirect_unlock(0);
+		return mmap(addr, length, prot, flags, fd, offset);
+	}
+	if (flags & MAP_FIXED)
+		munmap(addr, (length + huge) & ~huge);
+	ret = ifs_redirect_mmap_sim(addr, length, prot, flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE),
+				    fd, offset, fixed, &at);
+	ret = (int)ifs_redirect_unlock(ret);
+	/* More than RAM has: the host's, which is the program's own. */
+	if (ret && anon && errno == ENOMEM && !(flags & MAP_HUGETLB))
+		return mmap(addr, length, prot, flags, fd, offset);
+	return ret ? MAP_FAILED : at;
 }
 
 IFS_REDIRECT_FN int ifs_redirect_munmap(void *addr, size_t length)

@@ -6,8 +6,6 @@
  * Unlike Linux: an operation on a mock device that is given the id of a real one is -EINVAL; there
  * it reads whatever lies behind the real one. The memory limit only decides how often fail points
  * are asked (pfn_reader.h): batches have no fixed size here.
- *
- * Left out: frames of large folios, which MD_CHECK_REFS skips; all frames here are single.
  */
 #include "lib/iommufd/selftest.h"
 
@@ -150,6 +148,9 @@ static int selftest_md_check_refs(struct iommufd_ucmd *ucmd, struct iommu_test_c
 		rc = selftest_user_frame(uptr + done, &pa);
 		if (rc)
 			return rc;
+		/* References to parts of a large folio are counted for all of it. */
+		if (mm_folio_order(current->mm, uptr + done))
+			continue;
 		if (frames_nr_pins(current->kernel, pa, 1) != cmd->check_refs.refs)
 			return -EIO;
 	}

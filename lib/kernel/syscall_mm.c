@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * mmap, munmap and mprotect of memory files (mm/mmap.c): checks of the arguments that do not need
- * the address space, in Linux's order; the rest is lib/mm/.
+ * mmap, munmap and mprotect of memory files and of anonymous memory that is one (mm/mmap.c): checks
+ * of the arguments that do not need the address space, in Linux's order; the rest is lib/mm/.
  *
- * Unlike Linux: only shared mappings of files, at an address the simulator chooses or where nothing
- * else is mapped (MAP_FIXED_NOREPLACE). Anonymous memory is the program's own and needs no system
- * call here.
+ * Unlike Linux: mappings are shared, at an address the simulator chooses or where nothing else is
+ * mapped (MAP_FIXED_NOREPLACE). Private anonymous memory is the program's own and needs no system
+ * call here, unless it is of huge pages; a child then shares them with its parent. Huge pages have
+ * 2 MiB.
  */
 #include "lib/kernel/syscall.h"
 
@@ -54,6 +55,42 @@ static int do_mmap(struct ifs_process *process, struct file *file, u64 length, i
 	return mm_mmap_file(process->mm, file, offset, length, prot, flags, out);
 }
 
+#define HUGE_SIZE_LOG2 21u
+
+/* MAP_HUGE_2MB, or no size at all. */
+static bool huge_size_ok(int flags)
+{
+	unsigned lg2 = (unsigned)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+
+	return !lg2 || lg2 == HUGE_SIZE_LOG2;
+}
+
+static int do_mmap_anon(struct ifs_process *process, u64 length, int prot, int flags, uva_t *out)
+{
+	struct ifs_kernel *kernel = process->kernel;
+	bool huge = flags & MAP_HUGETLB;
+	int type = flags & MAP_TYPE, err;
+	struct file *file;
+
+	if (huge && !huge_size_ok(flags))
+		return -EINVAL;
+	if (!length)
+		return -EINVAL;
+	if (length > TASK_SIZE_MAX)
+		return -ENOMEM;
+	if (type != MAP_SHARED && type != MAP_PRIVATE)
+		return -EINVAL;
+	if (flags & MAP_FIXED || (type == MAP_PRIVATE && !huge))
+		return -EOPNOTSUPP;
+	length = ALIGN_UP(length, huge ? BIT_ULL(HUGE_SIZE_LOG2) : PAGE_SIZE);
+	err = memfd_new_anon(&kernel->base, &kernel->memfd_config, length, huge, &file);
+	if (err)
+		return err;
+	err = mm_mmap_file(process->mm, file, 0, length, prot, flags, out);
+	fput(file);
+	return err;
+}
+
 int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, int fd, off_t offset,
 	     void **out)
 {
@@ -64,12 +101,12 @@ int ifs_mmap(struct ifs_process *process, size_t length, int prot, int flags, in
 
 	if ((u64)offset & ~PAGE_MASK)
 		return -EINVAL;
-	if (flags & MAP_ANONYMOUS)
-		return -EOPNOTSUPP;
 	if (!syscall_enter(&task, process, "mmap"))
 		return -EIO;
-	file = files_get(process->files, fd);
-	if (file) {
+	file = flags & MAP_ANONYMOUS ? NULL : files_get(process->files, fd);
+	if (flags & MAP_ANONYMOUS) {
+		err = do_mmap_anon(process, length, prot, flags, &at);
+	} else if (file) {
 		err = do_mmap(process, file, length, prot, flags, (u64)offset, &at);
 		fput(file);
 	}

@@ -33,8 +33,8 @@
 /* What F_SEAL_EXEC brings along on a file that somebody may execute. */
 #define MEMFD_EXEC_IMPLIES (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
-static int memfd_new(struct kernel_base *kernel, const struct memfd_config *config,
-		     const char *name, unsigned seals, u32 mode, struct file **out)
+int memfd_new(struct kernel_base *kernel, const struct memfd_config *config, const char *name,
+	      unsigned seals, u32 mode, struct file **out)
 {
 	struct memfd *memfd = kheap_new(&kernel->heap, struct memfd);
 	int err;

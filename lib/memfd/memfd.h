@@ -36,6 +36,12 @@ int memfd_create_file(struct kernel_base *kernel, const struct memfd_config *con
  */
 int memfd_new_sealed(struct kernel_base *kernel, const struct memfd_config *config, unsigned seals,
 		     struct file **out);
+/*
+ * The file behind anonymous shared memory, @length bytes long; @huge: of 2 MiB pages, of which
+ * @length is a multiple. -ENOMEM: the pool has too few of them.
+ */
+int memfd_new_anon(struct kernel_base *kernel, const struct memfd_config *config, u64 length,
+		   bool huge, struct file **out);
 bool file_is_memfd(const struct file *file);
 struct memfd *file_memfd(struct file *file);           /* the inode */
 

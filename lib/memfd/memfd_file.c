@@ -38,6 +38,7 @@ static void memfd_release(struct file *file)
 	struct kernel_base *kernel = memfd->kernel;
 
 	memfd_pages_deinit(memfd);
+	memfd_put_huge_pages(memfd);
 	kheap_free(&kernel->heap, memfd);
 	user_mem_put(kernel);
 }
@@ -396,5 +397,7 @@ const struct file_operations memfd_fops = {
 	.mmap_check = memfd_mmap_check,
 	.mmap_frames = memfd_mmap_frames,
 	.mmap_change = memfd_mmap_change,
+	.mmap_page_size = memfd_mmap_page_size,
+	.mmap_folio_order = memfd_mmap_folio_order,
 	.stat = memfd_stat,
 };

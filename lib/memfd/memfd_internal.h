@@ -22,11 +22,21 @@ struct memfd {
 	u32 nr_mappings;                /* i_mmap */
 	u32 nr_writable_mappings;       /* i_mmap_writable: shared, and writable or may become so */
 	u64 nr_pages;
+	u64 nr_huge_pages;              /* reserved of the pool: memory of MAP_HUGETLB */
 	struct range_pool pool;
 	struct range_tree extents;      /* byte range -> pa | folio order */
 };
 
 extern const struct file_operations memfd_fops;
+
+/* memfd.c */
+int memfd_new(struct kernel_base *kernel, const struct memfd_config *config, const char *name,
+	      unsigned seals, u32 mode, struct file **out);
+
+/* memfd_anon.c */
+void memfd_put_huge_pages(struct memfd *memfd);
+u64 memfd_mmap_page_size(struct file *file);
+unsigned memfd_mmap_folio_order(struct file *file, u64 offset);
 
 /* memfd_pages.c */
 void memfd_pages_init(struct memfd *memfd);

@@ -138,7 +138,7 @@ static int hole_fill(struct memfd *memfd, u64 first, u64 end, struct pfn_runs *a
 		int err;
 
 		err = pages_alloc_extent(kernel->page_alloc, want, order, FRAME_MEMFD, &pa, &got);
-		if (err && order) {
+		if (err && order && !memfd->nr_huge_pages) {
 			limit = order_below(order);
 			continue;
 		}

@@ -67,6 +67,8 @@ size_t copy_from_user_ahead(void *to, uva_t from, size_t length, size_t ahead);
 /* Linux's copy_struct_from_user(): zero-extends, -E2BIG for a nonzero tail. */
 int copy_struct_from_user(void *to, size_t ksize, uva_t from, size_t usize);
 void mm_set_trusting(struct mm *mm, bool trusting);
+/* The order of the folio behind @uva as it is mapped now; 0 for memory that is not ours. */
+unsigned mm_folio_order(struct mm *mm, uva_t uva);
 
 /*
  * VMAs of our own mmap(). munmap splits as munmap(2) does. With MAP_FIXED_NOREPLACE @out says

@@ -90,16 +90,36 @@ static void host_unmapped(void *ctx, u64 first, u64 last, bool marked)
 		munmap(host(first << PAGE_SHIFT), (last - first + 1) << PAGE_SHIFT);
 }
 
-/* A range of the program's addresses that traps, at @at if it is not 0. */
-static int reserve_host(uva_t at, u64 length, uva_t *out)
+/* A range of the program's addresses that traps, at @at if it is not 0, else aligned to @align. */
+static int reserve_host(uva_t at, u64 length, u64 align, uva_t *out)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED_NOREPLACE : 0);
-	void *range = mmap(host(at), length, PROT_NONE, flags, -1, 0);
+	u64 extra = at ? 0 : align - PAGE_SIZE, before;
+	void *range = mmap(host(at), length + extra, PROT_NONE, flags, -1, 0);
 
 	if (range == MAP_FAILED)
 		return at && errno == EEXIST ? -EEXIST : -ENOMEM;
-	*out = (uintptr_t)range;
+	*out = at ? at : ALIGN_UP((uintptr_t)range, align);
+	before = *out - (uintptr_t)range;
+	if (before)
+		munmap(range, before);
+	if (extra > before)
+		munmap(host(*out + length), extra - before);
 	return 0;
+}
+
+static u64 file_page_size(struct file *file)
+{
+	return file->f_op->mmap_page_size ? file->f_op->mmap_page_size(file) : PAGE_SIZE;
+}
+
+unsigned mm_folio_order(struct mm *mm, uva_t uva)
+{
+	struct vma *vma;
+
+	if (!vma_find_first(mm, uva, uva, &vma) || !vma->file->f_op->mmap_folio_order)
+		return 0;
+	return vma->file->f_op->mmap_folio_order(vma->file, vma->offset + (uva - vma->start));
 }
 
 /* Takes @vma out of its address space; its record stays with the caller. */
@@ -127,13 +147,13 @@ static void vma_remove(struct vma *vma)
 int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int prot, int flags,
 		 uva_t *out)
 {
+	u64 page_size = file_page_size(file), first;
+	uva_t at = flags & MAP_FIXED_NOREPLACE ? *out : 0;
 	struct vma *vma;
 	bool may_write;
-	uva_t at;
-	u64 first;
 	int err;
 
-	if (!length || offset & ~PAGE_MASK || length & ~PAGE_MASK)
+	if (!length || !IS_ALIGNED(offset | length | at, page_size))
 		return -EINVAL;
 	if (mm->dead)
 		return -EINVAL;
@@ -149,7 +169,7 @@ int mm_mmap_file(struct mm *mm, struct file *file, u64 offset, u64 length, int p
 	vma = kheap_new(&mm->kernel->heap, struct vma);
 	if (!vma)
 		goto unlock;
-	err = reserve_host(flags & MAP_FIXED_NOREPLACE ? *out : 0, length, &at);
+	err = reserve_host(at, length, page_size, &at);
 	if (err)
 		goto free_vma;
 	err = -ENOMEM;
@@ -185,13 +205,18 @@ unlock:
 	return err;
 }
 
-/* If a mapping lies across @at, two touch there afterwards. -ENOMEM: nothing changed. */
+/*
+ * If a mapping lies across @at, two touch there afterwards. -ENOMEM, or -EINVAL within a huge page:
+ * nothing changed.
+ */
 static int vma_split(struct mm *mm, uva_t at)
 {
 	struct vma *vma, *tail;
 
 	if (!at || !vma_find_first(mm, at, at, &vma) || vma->start == at)
 		return 0;
+	if (!IS_ALIGNED(at, file_page_size(vma->file)))
+		return -EINVAL;
 	tail = kheap_new(&mm->kernel->heap, struct vma);
 	if (!tail)
 		return -ENOMEM;

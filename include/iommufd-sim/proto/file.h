@@ -34,6 +34,10 @@ struct file_operations {
 	int (*mmap_frames)(struct file *file, u64 offset, u64 length, void *runs);
 	/* A mapping that begins at @offset came (1) or went (-1); one that is split is two. */
 	void (*mmap_change)(struct file *file, u64 offset, int delta, bool may_write);
+	/* What mappings consist of: they begin, end and are cut at multiples of it. */
+	u64 (*mmap_page_size)(struct file *file);               /* PAGE_SIZE */
+	/* The order of the folio that is mapped at @offset. */
+	unsigned (*mmap_folio_order)(struct file *file, u64 offset);    /* 0 */
 	/* The frames are no ordinary memory (VM_PFNMAP): mapped they cannot be pinned. */
 	bool mmap_pfn;
 	bool mmap_private;      /* mmap_check is asked about MAP_PRIVATE, too */

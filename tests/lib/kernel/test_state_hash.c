@@ -36,7 +36,7 @@ static void test_state_hash_page_fault_shows_in_each_stage(void **state)
 	};
 	struct iommu_hwpt_page_response answer = { .cookie = 1 };
 	struct iommu_hwpt_pgfault got;
-	int fd = t_open(f), fault_fd;
+	int fd = t_open(f), fault_fd = -1;
 	struct watch watch;
 	struct mock dev;
 
@@ -88,7 +88,7 @@ static void test_state_hash_viommu_and_what_is_on_it_show(void **state)
 	struct iommu_viommu_invalidate_selftest cache = { .vdev_id = 7, .cache_id = 2 };
 	int64_t ioas, parent, viommu, nested, vdevice;
 	struct fixture *f = *state;
-	int fd = t_open(f), event_fd;
+	int fd = t_open(f), event_fd = -1;
 	unsigned char event[12];
 	struct watch watch;
 	struct mock dev;
