@@ -3,10 +3,14 @@
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Of all inputs so far: has each ioctl been answered with success and with an error? Says which. */
+bool fuzz_every_ioctl_was_answered(FILE *out);
 
 struct fuzz_input {
 	const uint8_t *data;
@@ -44,7 +48,7 @@ static inline uint64_t fuzz_number(struct fuzz_input *in)
 	case 3: return (1ull << (value % 64)) + (kind >> 5) - 4;
 	case 4: return ~0ull - value;
 	case 5: return (uint64_t)value << 16;
-	case 6: return 0;
+	case 6: return value ? 0x1000000 + ((uint64_t)value << 11) : 0; /* the mock's aperture */
 	default: return ((uint64_t)value << 12) + (kind >> 3);
 	}
 }

@@ -90,3 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lu_scenario_deinit(&s);
 	return 0;
 }
+
+bool fuzz_every_ioctl_was_answered(FILE *out)
+{
+	return true;
+}

@@ -51,6 +51,7 @@ static int step_boot(struct lu_scenario *s, unsigned arg)
 		.design = s->config.design,
 		.memfd_folio_order = s->config.folio_order,
 		.exact = s->config.not_exact ? IFS_OFF : IFS_ON,
+		.iommufd_test = s->config.iommufd_test ? IFS_ON : IFS_OFF,
 		.fail_nth = s->boot_fail_nth,
 		.fail_forever = s->boot_fail_forever,
 	};
@@ -238,7 +239,7 @@ static int step_kexec(struct lu_scenario *s, unsigned arg)
 
 static int step_blackout(struct lu_scenario *s, unsigned arg)
 {
-	ifs_machine_run(s->machine, 16);
+	ifs_machine_run(s->machine, s->config.blackout_bursts ? s->config.blackout_bursts : 16);
 	return 0;
 }
 

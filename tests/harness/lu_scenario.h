@@ -29,9 +29,11 @@ struct lu_config {
 	unsigned nr_regions;
 	unsigned devices, updates;
 	unsigned bursts;                /* DMA bursts per device after every step */
+	unsigned blackout_bursts;       /* DMA bursts in each black-out; 0: 16 */
 	uint32_t folio_order;
 	const char *design;
 	bool not_exact;                 /* known bugs of 7.3 (errors that stick, ...) are mended */
+	bool iommufd_test;              /* the kernels have the selftest interface */
 	/*
 	 * One that an earlier scenario of that ram_bytes and those devices left: it is reset and
 	 * used, and is still the caller's in the end. NULL: a new one.
