@@ -7,8 +7,8 @@
  *
  * Its calls of open, ioctl, mmap and so on (the list is at the end) then come here. What belongs to
  * the simulator goes there: the paths /dev/iommu, /dev/liveupdate and /dev/vfio/..., every memfd,
- * and the descriptors that came of these. All else goes to the C library. Results are as the C
- * library gives them: -1 and errno.
+ * the files of fault injection (redirect_dir.h), and the descriptors that came of these. All else
+ * goes to the C library. Results are as the C library gives them: -1 and errno.
  *
  * A machine is powered on and a kernel booted with the first such call, and the program becomes
  * a root process of it, without a limit on locked memory. A program that wants another machine
@@ -43,7 +43,7 @@
  *  - a descriptor is closed by close(), dup2() and dup3() only, not by closefrom() or
  *    close_range();
  *  - not redirected: select, epoll, readv and writev, sendfile, SCM_RIGHTS, stdio, syscall(2),
- *    paths seen by stat, access or opendir;
+ *    paths seen by stat or access;
  *  - the program is compiled with _GNU_SOURCE, whatever it asks for.
  *
  * C only: in C++ these names are those of class members, too.
@@ -91,10 +91,13 @@ enum ifs_redirect_fd {
 	IFS_REDIRECT_HOST,              /* /dev/null, for one that the host has in use */
 };
 
+struct ifs_redirect_dir;
+
 struct ifs_redirect {
 	struct ifs_process *process;    /* NULL until the first call */
 	struct ifs_machine *machine;    /* all NULL if the program brought its own process */
 	struct ifs_kernel *kernel;
+	struct ifs_redirect_dir *dirs;  /* open ones: redirect_dir.h */
 	struct ifs_redirect_shared *shared;     /* who has the machine */
 	int slot;                       /* our number there */
 	int lock;                       /* between threads */
@@ -242,14 +245,18 @@ failed:
  */
 IFS_REDIRECT_FN int ifs_redirect_reserve(void)
 {
-	int fd = ifs_redirect_placeholder(), null = 0;
+	int fd = ifs_redirect_placeholder(), null = 0, null_fd = -1;
 
 	if (fd < 0)
 		return fd;
+	for (int i = 0; i < fd && i < IFS_REDIRECT_MAX_FDS && null_fd < 0; i++)
+		null_fd = ifs_redirect.fds[i] == IFS_REDIRECT_HOST ? i : -1;
 	for (int i = 0; i < fd && fd < IFS_REDIRECT_MAX_FDS && null >= 0; i++) {
 		if (ifs_redirect.fds[i] != IFS_REDIRECT_FREE)
 			continue;
-		null = ifs_open(ifs_redirect.process, "/dev/null", O_RDWR);
+		/* A copy of one that is there needs no memory: nothing for fail-nth to count. */
+		null = null_fd < 0 ? ifs_open(ifs_redirect.process, "/dev/null", O_RDWR)
+				   : ifs_dup(ifs_redirect.process, null_fd);
 		if (null >= 0)
 			ifs_redirect.fds[null] = IFS_REDIRECT_HOST;
 	}
@@ -373,6 +380,7 @@ IFS_REDIRECT_FN uint64_t ifs_redirect_shutdown(void)
 	return left;
 }
 
+#include <iommufd-sim/redirect_dir.h>
 #include <iommufd-sim/redirect_calls.h>
 
 #ifdef IFS_REDIRECT_UNDEF_GNU_SOURCE

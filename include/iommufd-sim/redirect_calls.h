@@ -15,20 +15,23 @@
 IFS_REDIRECT_FN int ifs_redirect_knows_path(const char *path)
 {
 	return path && (!strcmp(path, "/dev/iommu") || !strcmp(path, "/dev/liveupdate") ||
-			!strncmp(path, "/dev/vfio/", 10));
+			!strncmp(path, "/dev/vfio/", 10) || ifs_redirect_is_fault_file(path));
 }
 
-IFS_REDIRECT_FN int ifs_redirect_open_sim(const char *path, int flags)
+/* @dir as openat(2) has it. */
+IFS_REDIRECT_FN int ifs_redirect_open_sim(int dir, const char *path, int flags)
 {
+	char own_path[128];
 	int ret, fd;
 
+	ifs_redirect_own_path(path, own_path, sizeof(own_path));
 	ifs_redirect_lock();
 	ret = ifs_redirect_boot();
 	if (!ret)
 		ret = ifs_redirect_reserve();
 	if (ret >= 0) {
 		fd = ret;
-		ret = ifs_open(ifs_redirect.process, path, flags);
+		ret = ifs_openat(ifs_redirect.process, dir, own_path, flags);
 		ifs_redirect_settle(fd);
 	}
 	return (int)ifs_redirect_unlock(ret);
@@ -43,7 +46,7 @@ IFS_REDIRECT_FN int ifs_redirect_open(const char *path, int flags, ...)
 	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, unsigned) : 0;
 	va_end(args);
 	if (ifs_redirect_knows_path(path))
-		return ifs_redirect_open_sim(path, flags);
+		return ifs_redirect_open_sim(AT_FDCWD, path, flags);
 	return open(path, flags, mode);
 }
 
@@ -55,8 +58,8 @@ IFS_REDIRECT_FN int ifs_redirect_openat(int dir, const char *path, int flags, ..
 	va_start(args, flags);
 	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, unsigned) : 0;
 	va_end(args);
-	if (ifs_redirect_knows_path(path))
-		return ifs_redirect_open_sim(path, flags);
+	if (ifs_redirect_knows_path(path) || (ifs_redirect_is(dir) && path && *path != '/'))
+		return ifs_redirect_open_sim(dir, path, flags);
 	return openat(dir, path, flags, mode);
 }
 
@@ -91,6 +94,22 @@ IFS_REDIRECT_FN int ifs_redirect_close(int fd)
 		ifs_redirect.fds[fd] = IFS_REDIRECT_FREE;
 	ret = (int)ifs_redirect_unlock(ret);
 	return simulated ? (close(fd), ret) : close(fd);
+}
+
+IFS_REDIRECT_FN DIR *ifs_redirect_opendir(const char *path)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+	if (!ifs_redirect_knows_path(path))
+		return opendir(path);
+	return ifs_redirect_dir_new(ifs_redirect_open_sim(AT_FDCWD, path, flags));
+}
+
+IFS_REDIRECT_FN int ifs_redirect_closedir(DIR *handle)
+{
+	int fd = ifs_redirect_dir_free(handle);
+
+	return fd < 0 ? closedir(handle) : ifs_redirect_close(fd);
 }
 
 IFS_REDIRECT_FN int ifs_redirect_dup(int fd)
@@ -338,6 +357,10 @@ IFS_REDIRECT_FN int ifs_redirect_mprotect(void *addr, size_t length, int prot)
 #define open64 ifs_redirect_open
 #define openat ifs_redirect_openat
 #define openat64 ifs_redirect_openat
+#define opendir ifs_redirect_opendir
+#define dirfd ifs_redirect_dirfd
+#define readdir ifs_redirect_readdir
+#define closedir ifs_redirect_closedir
 #define memfd_create ifs_redirect_memfd_create
 #define close ifs_redirect_close
 #define dup ifs_redirect_dup

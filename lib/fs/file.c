@@ -154,12 +154,12 @@ static void file_publish(struct file *file)
 
 int fs_open(struct file_system *fs, const char *path, unsigned flags, struct file **out)
 {
-	struct fs_node *node = fs_lookup(fs, path), *tree = node ? NULL : fs_lookup_tree(fs, path);
+	struct fs_node *tree = fs_lookup_tree(fs, path), *node = tree ? tree : fs_lookup(fs, path);
 	struct file *file;
 	size_t length;
 	int err;
 
-	if (!node && !tree)
+	if (!node)
 		return -ENOENT;
 	flags &= ~(unsigned)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
 	file = file_alloc(fs, flags | FILE_O_LARGEFILE);
@@ -169,7 +169,7 @@ int fs_open(struct file_system *fs, const char *path, unsigned flags, struct fil
 	length = strlen(file->name);
 	if (tree && file->name[length - 1] == '/')
 		file->name[length - 1] = '\0';
-	err = tree ? tree->open(file, tree->ctx) : node->open(file, node->ctx);
+	err = node->open(file, node->ctx);
 	if (err) {
 		kheap_free(&fs->kernel->heap, file);
 		return err;
