@@ -171,7 +171,8 @@ void dma_check_set_owner(struct ifs_machine *machine, pa_t pa, u64 length, enum 
 		return;
 	assert(last >= pa);
 	assert(owner < ARRAY_SIZE(owner_names));
-	if (owner != FRAME_TABLE)
+	/* Tables lie in RAM. */
+	if (owner != FRAME_TABLE && pa < PHYS_WINDOW_BASE)
 		tables_freed(machine, pa, last, owner);
 	done = owner == FRAME_FREE
 		       ? range_tree_erase(owners, pa, last, false)

@@ -26,7 +26,7 @@
 /* A host process that has windows. */
 struct window_host {
 	u32 pid;
-	u64 nr_windows;                 /* 0: the slot is free */
+	u64 bytes;                      /* of its windows; 0: the slot is free */
 };
 
 struct phys_mem {

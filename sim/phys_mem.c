@@ -3,7 +3,7 @@
  * Physical memory: RAM in the arena, windows of process memory above it.
  *
  * RAM is one mapping; an access is a bounds check and a memcpy. Windows are kept in a range tree
- * whose values are host addresses, one entry per window; access goes through the host kernel
+ * whose values are host addresses, one entry per run; access goes through the host kernel
  * (host_mem.c), which fails instead of trapping when the memory has gone. The memory is our
  * own, or that of another host process that shares the machine.
  *
@@ -79,8 +79,8 @@ pa_t phys_mem_pa(struct phys_mem *mem, const void *ptr)
 	return at >= ram && at - ram < mem->ram_bytes ? at - ram : ~0ull;
 }
 
-/* The slot of @pid, which gains a window. False: too many processes. */
-static bool window_host_get(struct phys_mem *mem, u32 pid, u64 *slot)
+/* The slot of @pid, which gains @length bytes. False: too many processes. */
+static bool window_host_get(struct phys_mem *mem, u32 pid, u64 length, u64 *slot)
 {
 	u64 i, unused = PHYS_MEM_MAX_HOSTS;
 
@@ -88,7 +88,7 @@ static bool window_host_get(struct phys_mem *mem, u32 pid, u64 *slot)
 	if (!pid)
 		return true;
 	for (i = PHYS_MEM_MAX_HOSTS - 1; i; i--) {
-		if (!mem->hosts[i].nr_windows)
+		if (!mem->hosts[i].bytes)
 			unused = i;
 		else if (mem->hosts[i].pid == pid)
 			break;
@@ -97,14 +97,14 @@ static bool window_host_get(struct phys_mem *mem, u32 pid, u64 *slot)
 		return false;
 	*slot = i ? i : unused;
 	mem->hosts[*slot].pid = pid;
-	mem->hosts[*slot].nr_windows++;
+	mem->hosts[*slot].bytes += length;
 	return true;
 }
 
-static void window_host_put(struct phys_mem *mem, u64 slot)
+static void window_host_put(struct phys_mem *mem, u64 slot, u64 length)
 {
 	if (slot)
-		mem->hosts[slot].nr_windows--;
+		mem->hosts[slot].bytes -= length;
 }
 
 /* Copies between @buf and a window's memory at @at: false if the host says it is not there. */
@@ -288,27 +288,39 @@ u64 phys_mem_resident_bytes(const struct phys_mem *mem)
 
 bool phys_mem_window_add(struct phys_mem *mem, pa_t pa, u64 length, void *host, u32 host_pid)
 {
-	u64 slot;
+	struct range_entry taken;
+	enum range_paint painted;
+	u64 slot, host_at;
 
 	if (pa < PHYS_WINDOW_BASE || !length || pa + length - 1 < pa ||
 	    (pa + length - 1) >> PHYS_ADDRESS_BITS)
 		return false;
-	if (!window_host_get(mem, host_pid, &slot))
+	if (!window_host_get(mem, host_pid, length, &slot))
 		return false;
-	if (range_tree_insert(&mem->windows, pa, pa + length - 1,
-			      slot << HOST_SLOT_SHIFT | (uintptr_t)host))
+	host_at = slot << HOST_SLOT_SHIFT | (uintptr_t)host;
+	painted = range_tree_paint_free(&mem->windows, pa, pa + length - 1, host_at, true);
+	if (painted == RANGE_MEETS &&
+	    !range_tree_find_first(&mem->windows, pa, pa + length - 1, &taken) &&
+	    range_tree_paint(&mem->windows, pa, pa + length - 1, host_at, true))
+		painted = RANGE_PAINTED;        /* between two that it joins */
+	if (painted == RANGE_PAINTED)
 		return true;
-	window_host_put(mem, slot);
+	window_host_put(mem, slot, length);
 	return false;
 }
 
-void phys_mem_window_remove(struct phys_mem *mem, pa_t pa)
+u64 phys_mem_window_remove(struct phys_mem *mem, pa_t pa, u64 length, void **host)
 {
 	struct range_entry window;
+	u64 bytes;
 
-	if (range_tree_lookup(&mem->windows, pa, &window))
-		window_host_put(mem, window.value >> HOST_SLOT_SHIFT);
-	range_tree_remove(&mem->windows, pa);
+	if (!range_tree_take(&mem->windows, pa, pa + length - 1, true, &window))
+		return 0;
+	bytes = window.last - window.start + 1;
+	window_host_put(mem, window.value >> HOST_SLOT_SHIFT, bytes);
+	if (host)
+		*host = (void *)(uintptr_t)(window.value & HOST_ADDRESS_MASK);
+	return bytes;
 }
 
 void phys_mem_windows_drop(struct phys_mem *mem)

@@ -46,7 +46,11 @@ bool phys_mem_is_untouched(const struct phys_mem *mem);
  * an error and not a crash.
  */
 bool phys_mem_window_add(struct phys_mem *mem, pa_t pa, u64 length, void *host, u32 host_pid);
-void phys_mem_window_remove(struct phys_mem *mem, pa_t pa);
+/*
+ * Takes away the first part of [pa, pa + length) that is a window of one piece of host memory: its
+ * length, and where it was (may be NULL). 0: nothing there.
+ */
+u64 phys_mem_window_remove(struct phys_mem *mem, pa_t pa, u64 length, void **host);
 void phys_mem_windows_drop(struct phys_mem *mem);      /* at kexec: all processes are gone */
 
 #endif

@@ -76,8 +76,22 @@ bool range_tree_set_value(struct range_tree *tree, u64 start, u64 value);
  * continues: value + offset). Adds at most two entries; false = no memory, unchanged.
  */
 bool range_tree_paint(struct range_tree *tree, u64 start, u64 last, u64 value, bool linear);
+/* The same with one search, where nothing is yet and at most one neighbour is joined. */
+enum range_paint {
+	RANGE_PAINTED,
+	RANGE_MEETS,            /* something there, or two to join: not done */
+	RANGE_NO_MEMORY,
+};
+enum range_paint range_tree_paint_free(struct range_tree *tree, u64 start, u64 last, u64 value,
+				       bool linear);
 /* The reverse: cut [start, last] out. With @linear the value of a right remainder is advanced. */
 bool range_tree_erase(struct range_tree *tree, u64 start, u64 last, bool linear);
+/*
+ * Cuts out the first part of [start, last] that one range covers, and says where it was and what it
+ * carried there. False: there is none, or no memory to cut one in two.
+ */
+bool range_tree_take(struct range_tree *tree, u64 start, u64 last, bool linear,
+		     struct range_entry *out);
 
 /* Walks every invariant; returns NULL or a sentence naming the first one broken. */
 const char *range_tree_check(const struct range_tree *tree);

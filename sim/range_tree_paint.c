@@ -61,6 +61,25 @@ static void insert_now(struct range_tree *tree, const struct range_entry *entry)
 	range_tree_insert_at(tree, &cursor, entry);
 }
 
+/* The entry at the cursor begins earlier: no separator before it may reach into it. */
+static void extend_left(struct range_tree *tree, const struct range_cursor *cursor, u64 start,
+			u64 value)
+{
+	set_start_at(tree, cursor, start, value);
+	if (cursor->at[0].pos)
+		return;
+	for (u32 level = 1; level < tree->height; level++) {
+		struct range_node *node = range_node_at(tree->pool, cursor->at[level].node);
+		u32 pos = cursor->at[level].pos;
+
+		if (!pos)
+			continue;
+		if (node->inner.sep[pos - 1] >= start)
+			node->inner.sep[pos - 1] = start - 1;
+		return;
+	}
+}
+
 /* Cuts [start, last] out. One insert's nodes are ensured if it lies within a single range. */
 static void cut(struct range_tree *tree, u64 start, u64 last, bool linear)
 {
@@ -88,6 +107,24 @@ static void cut(struct range_tree *tree, u64 start, u64 last, bool linear)
 	}
 }
 
+/*
+ * Takes [start, last] off the entry at the cursor, which reaches at least that far on one side or
+ * is all of it. False: it goes on at both ends, so one more node is needed.
+ */
+static bool trim(struct range_tree *tree, struct range_cursor *cursor,
+		 const struct range_entry *entry, u64 start, u64 last, bool linear)
+{
+	if (entry->start >= start && entry->last <= last)
+		range_tree_remove_at(tree, cursor);
+	else if (entry->start >= start)
+		set_start_at(tree, cursor, last + 1, value_at(entry, last + 1, linear));
+	else if (entry->last <= last)
+		range_tree_set_last_at(tree, cursor, start - 1);
+	else
+		return false;
+	return true;
+}
+
 bool range_tree_erase(struct range_tree *tree, u64 start, u64 last, bool linear)
 {
 	struct range_cursor cursor;
@@ -96,63 +133,100 @@ bool range_tree_erase(struct range_tree *tree, u64 start, u64 last, bool linear)
 	assert(start <= last);
 	if (!seek_entry(tree, start, &cursor, &entry) || entry.start > last)
 		return true;
-	if (entry.start >= start && entry.last == last) {       /* one whole range: most often */
-		range_tree_remove_at(tree, &cursor);
-		return true;
-	}
+	if (entry.last >= last && trim(tree, &cursor, &entry, start, last, linear))
+		return true;            /* within one range, at an end of it: most often */
 	if (entry.start < start && entry.last > last && !range_tree_reserve(tree, 1))
 		return false;
 	cut(tree, start, last, linear);
 	return true;
 }
 
-/*
- * The common cases, with one search: touches nothing; already so; continues the range to the left
- * and touches nothing to the right. True: done.
- */
-static bool paint_quickly(struct range_tree *tree, const struct range_entry *paint, bool linear)
+bool range_tree_take(struct range_tree *tree, u64 start, u64 last, bool linear,
+		     struct range_entry *out)
 {
-	struct range_cursor cursor, behind;
-	struct range_entry left;
-	const struct range_node *leaf;
-	u32 pos;
+	struct range_cursor cursor;
+	struct range_entry entry;
 
-	if (!range_tree_seek(tree, paint->start - !!paint->start, &cursor))
+	assert(start <= last);
+	if (!seek_entry(tree, start, &cursor, &entry) || entry.start > last)
 		return false;
-	leaf = range_cursor_peek(tree, &cursor, &pos);
-	if (!leaf || (leaf->leaf.start[pos] > paint->last &&
-		      leaf->leaf.start[pos] - 1 > paint->last)) {
-		/* Nothing ends just before it either, or the search had found that. */
-		if (!range_pool_ensure(tree->pool, (u64)tree->height + 1))
-			return false;
-		range_tree_insert_at(tree, &cursor, paint);
+	out->start = max(start, entry.start);
+	out->last = min(last, entry.last);
+	out->value = value_at(&entry, out->start, linear);
+	if (trim(tree, &cursor, &entry, out->start, out->last, linear))
 		return true;
-	}
-	if (!cursor_settle(tree, &cursor, &left))
+	if (!range_tree_reserve(tree, 1))
 		return false;
-	if (left.start >= paint->start || value_at(&left, paint->start, linear) != paint->value)
-		return left.start == paint->start && left.value == paint->value &&
-		       left.last >= paint->last;
-	if (left.last >= paint->last)
-		return true;
-	if (left.last != paint->start - 1)
-		return false;
-	behind = cursor;
-	behind.at[0].pos++;
-	leaf = range_cursor_peek(tree, &behind, &pos);
-	if (leaf && leaf->leaf.start[pos] - 1 <= paint->last)
-		return false;
-	range_tree_set_last_at(tree, &cursor, paint->last);
+	cut(tree, out->start, out->last, linear);
 	return true;
+}
+
+/* The entry behind the one at @at, and the cursor on it. False: that was the last. */
+static bool next_entry(const struct range_tree *tree, const struct range_cursor *at,
+		       struct range_cursor *next, struct range_entry *out)
+{
+	*next = *at;
+	next->at[0].pos++;
+	return cursor_settle(tree, next, out);
+}
+
+/* Does @left, continued, say what @right says? */
+static bool goes_on(const struct range_entry *left, const struct range_entry *right, bool linear)
+{
+	return value_at(left, right->start, linear) == right->value;
+}
+
+enum range_paint range_tree_paint_free(struct range_tree *tree, u64 start, u64 last, u64 value,
+				       bool linear)
+{
+	struct range_entry paint = { .start = start, .last = last, .value = value }, left, right;
+	struct range_cursor cursor, at, behind;
+	bool joins_left = false, joins_right, any;
+
+	if (!range_pool_ensure(tree->pool, (u64)tree->height + 1))
+		return RANGE_NO_MEMORY;
+	/* Where it would go; @at: the first entry that ends at start - 1 or later. */
+	if (!range_tree_seek(tree, start - !!start, &cursor)) {
+		range_tree_insert_at(tree, &cursor, &paint);
+		return RANGE_PAINTED;
+	}
+	at = cursor;
+	any = cursor_settle(tree, &at, &right);
+	if (any && start && right.last == start - 1) {
+		left = right;
+		joins_left = goes_on(&left, &paint, linear);
+		cursor = at;
+		cursor.at[0].pos++;
+		any = next_entry(tree, &at, &behind, &right);
+	} else {
+		behind = at;
+	}
+	if (any && right.start <= last)
+		return RANGE_MEETS;
+	joins_right = any && right.start - 1 == last && goes_on(&paint, &right, linear);
+	if (joins_left && joins_right)
+		return RANGE_MEETS;
+	if (joins_left)
+		range_tree_set_last_at(tree, &at, last);
+	else if (joins_right)
+		extend_left(tree, &behind, start, value);
+	else
+		range_tree_insert_at(tree, &cursor, &paint);
+	return RANGE_PAINTED;
 }
 
 bool range_tree_paint(struct range_tree *tree, u64 start, u64 last, u64 value, bool linear)
 {
 	struct range_entry paint = { .start = start, .last = last, .value = value }, near;
+	enum range_paint quick;
 
 	assert(start <= last);
-	if (paint_quickly(tree, &paint, linear))
-		return true;
+	quick = range_tree_paint_free(tree, start, last, value, linear);
+	if (quick != RANGE_MEETS)
+		return quick == RANGE_PAINTED;
+	if (range_tree_lookup(tree, start, &near) && near.last >= last &&
+	    value_at(&near, start, linear) == value)
+		return true;            /* so already */
 	/* Cutting may leave one more range, and the painted one is the second. */
 	if (!range_tree_reserve(tree, 2))
 		return false;

@@ -73,7 +73,7 @@ static int copy_runs(const struct pfn_runs *runs, u64 offset, u8 *data, u64 leng
 	u32 i;
 
 	for (i = 0; i < runs->nr && length; i++) {
-		const struct pfn_run *run = &runs->runs[i];
+		const struct pfn_run *run = pfn_runs_get(runs, i);
 		u64 step = min(length, run->nr_pages * PAGE_SIZE - offset);
 		bool done = write ? phys_mem_write(mem, run->pa + offset, data, step)
 				  : phys_mem_read(mem, run->pa + offset, data, step);

@@ -165,7 +165,7 @@ static int runs_slice(const struct pfn_runs *runs, u64 from, u64 nr, struct pfn_
 	int rc;
 
 	for (i = 0; i < runs->nr && nr; i++) {
-		const struct pfn_run *run = &runs->runs[i];
+		const struct pfn_run *run = pfn_runs_get(runs, i);
 		u64 take;
 
 		if (from >= run->nr_pages) {
@@ -359,7 +359,7 @@ int iopt_pages_for_each_run(struct iopt_pages *pages, u64 first, u64 last,
 		/* A hold starts where a range starts. */
 		assert(range && range->first == index);
 		for (i = 0; i < range->runs.nr; i++) {
-			const struct pfn_run *run = &range->runs.runs[i];
+			const struct pfn_run *run = pfn_runs_get(&range->runs, i);
 
 			if (run_pages && run->pa == run_pa + run_pages * PAGE_SIZE) {
 				run_pages += run->nr_pages;
@@ -403,7 +403,7 @@ static int gather_gap(struct iopt_pages *pages, struct pfn_reader_user *user, u6
 	rc = runs_append(&got, runs);
 	if (!rc) {
 		u32 nr = transient->nr;
-		u64 last_nr = nr ? transient->runs[nr - 1].nr_pages : 0;
+		u64 last_nr = nr ? pfn_runs_get(transient, nr - 1)->nr_pages : 0;
 
 		rc = runs_append(&got, transient);
 		if (rc)
@@ -463,7 +463,7 @@ const char *iopt_pages_check(const struct iopt_pages *pages)
 		u32 i;
 
 		for (i = 0; i < range->runs.nr; i++)
-			nr += range->runs.runs[i].nr_pages;
+			nr += pfn_runs_get(&range->runs, i)->nr_pages;
 		if (nr != range_nr_pages(range))
 			broken = "the frames of a pinned range do not cover it";
 		else if (!range->holders || range->accesses > range->holders)

@@ -25,7 +25,7 @@ int selftest_user_frame(uva_t uptr, pa_t *pa)
 	nofail_begin(current->kernel);
 	rc = mm_pin(current->mm, page, 1, false, &runs);
 	if (!rc) {
-		*pa = runs.runs[0].pa;
+		*pa = pfn_runs_get(&runs, 0)->pa;
 		mm_unpin(current->mm, page, 1, &runs);
 	}
 	pfn_runs_deinit(&current->kernel->heap, &runs);

@@ -77,9 +77,9 @@ int kho_preserve_vmalloc_runs(struct kho *kho, const struct pfn_runs *runs, u64 
 		return err;
 	desc.first = chunk;
 	for (u32 i = 0; i < runs->nr && left && !err; i++) {
-		u64 nr = min(runs->runs[i].nr_pages, left);
+		u64 nr = min(pfn_runs_get(runs, i)->nr_pages, left);
 
-		err = preserve_run(kho, &runs->runs[i], nr, &chunk, &used);
+		err = preserve_run(kho, pfn_runs_get(runs, i), nr, &chunk, &used);
 		left -= nr;
 	}
 	if (!err && left)
@@ -179,20 +179,23 @@ static int scan_claim(struct vmalloc_scan *scan, unsigned order)
 	if (!range_tree_reserve(&kho->in, 2 * (scan->pages.nr + scan->chunks.nr)))
 		return -ENOMEM;
 	for (; done < scan->pages.nr && !err; done += !err) {
-		const struct pfn_run *run = &scan->pages.runs[done];
+		const struct pfn_run *run = pfn_runs_get(&scan->pages, done);
 
 		err = kho_restore_folios(kho, run->pa, run->nr_pages >> order, order, FRAME_KERNEL);
 	}
 	while (err && done--) {
-		const struct pfn_run *run = &scan->pages.runs[done];
+		const struct pfn_run *run = pfn_runs_get(&scan->pages, done);
 
 		kho_unrestore_folios(kho, run->pa, run->nr_pages >> order, order);
 	}
 	if (err)
 		return err;
-	for (u32 i = 0; i < scan->chunks.nr; i++)
-		for (u64 page = 0; page < scan->chunks.runs[i].nr_pages; page++)
-			kho_restore_free_pa(kho, scan->chunks.runs[i].pa + (page << PAGE_SHIFT));
+	for (u32 i = 0; i < scan->chunks.nr; i++) {
+		const struct pfn_run *run = pfn_runs_get(&scan->chunks, i);
+
+		for (u64 page = 0; page < run->nr_pages; page++)
+			kho_restore_free_pa(kho, run->pa + (page << PAGE_SHIFT));
+	}
 	return 0;
 }
 

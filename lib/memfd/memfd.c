@@ -208,14 +208,17 @@ int memfd_pin_range(struct memfd *memfd, u64 index, u64 nr_pages, struct pfn_run
 	struct kheap *heap = &memfd->kernel->heap;
 	struct pfn_runs added = { 0 }, got = { 0 };
 	u32 nr = runs->nr;
-	u64 last_nr_pages = nr ? runs->runs[nr - 1].nr_pages : 0;
+	u64 last_nr_pages = nr ? pfn_runs_get(runs, nr - 1)->nr_pages : 0;
 	int err;
 
 	err = memfd_fill(memfd, index, nr_pages, &added);
 	if (!err)
 		err = memfd_frames(memfd, index, nr_pages, &got);
-	for (u32 i = 0; !err && i < got.nr; i++)
-		err = pfn_runs_add(heap, runs, got.runs[i].pa, got.runs[i].nr_pages);
+	for (u32 i = 0; !err && i < got.nr; i++) {
+		const struct pfn_run *run = pfn_runs_get(&got, i);
+
+		err = pfn_runs_add(heap, runs, run->pa, run->nr_pages);
+	}
 	if (!err)
 		err = frames_pin(memfd->kernel, &got);
 	if (err) {

@@ -348,7 +348,7 @@ static int memfd_mmap_frames(struct file *file, u64 offset, u64 length, void *ru
 	u64 index = offset >> PAGE_SHIFT, end = (offset + length) >> PAGE_SHIFT;
 	struct pfn_runs added = { 0 }, *out = runs;
 	u32 nr = out->nr;
-	u64 last_nr_pages = nr ? out->runs[nr - 1].nr_pages : 0;
+	u64 last_nr_pages = nr ? pfn_runs_get(out, nr - 1)->nr_pages : 0;
 	int err;
 
 	end = min(end, DIV_ROUND_UP(memfd->size, PAGE_SIZE));

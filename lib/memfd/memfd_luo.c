@@ -97,8 +97,8 @@ static int array_alloc(struct kernel_base *kernel, struct memfd_luo_private *pri
 static void array_free(struct kernel_base *kernel, struct memfd_luo_private *private)
 {
 	for (u32 i = 0; i < private->array.nr; i++)
-		pages_free(kernel->page_alloc, private->array.runs[i].pa,
-			   private->array.runs[i].nr_pages);
+		pages_free(kernel->page_alloc, pfn_runs_get(&private->array, i)->pa,
+			   pfn_runs_get(&private->array, i)->nr_pages);
 }
 
 /* Where records are written next: the array is a few runs of pages. */
@@ -123,7 +123,9 @@ static struct memfd_luo_folio_ser *record_next(struct record_cursor *cursor)
 
 static void records_write(struct kernel_base *kernel, const struct memfd_luo_private *private)
 {
-	struct record_cursor cursor = { .mem = kernel->mem, .run = private->array.runs };
+	struct record_cursor cursor = {
+		.mem = kernel->mem, .run = pfn_runs_get(&private->array, 0),
+	};
 
 	for (u32 i = 0; i < private->nr_extents; i++) {
 		const struct memfd_extent *extent = &private->extents[i];

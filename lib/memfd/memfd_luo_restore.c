@@ -54,7 +54,8 @@ struct record_reader {
 static void reader_init(struct record_reader *reader, struct kernel_base *kernel,
 			const struct pfn_runs *array, u64 nr)
 {
-	*reader = (struct record_reader){ .kernel = kernel, .run = array->runs, .left = nr };
+	*reader = (struct record_reader){ .kernel = kernel, .run = pfn_runs_get(array, 0),
+					.left = nr };
 }
 
 /* The next record that names a folio, or NULL. */
@@ -203,7 +204,8 @@ static void records_discard(struct kernel_base *kernel, const struct pfn_runs *a
 static void array_free(struct kernel_base *kernel, struct pfn_runs *array)
 {
 	for (u32 i = 0; i < array->nr; i++)
-		pages_free(kernel->page_alloc, array->runs[i].pa, array->runs[i].nr_pages);
+		pages_free(kernel->page_alloc, pfn_runs_get(array, i)->pa,
+			   pfn_runs_get(array, i)->nr_pages);
 	pfn_runs_deinit(&kernel->heap, array);
 }
 

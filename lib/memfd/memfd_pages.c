@@ -146,7 +146,7 @@ static int hole_fill(struct memfd *memfd, u64 first, u64 end, struct pfn_runs *a
 			return err;
 		err = pfn_runs_add(&kernel->heap, added, bytes_of(first), got);
 		if (!err && !extent_add(memfd, first, got, pa, order)) {
-			struct pfn_run *last = &added->runs[added->nr - 1];
+			struct pfn_run *last = pfn_runs_get(added, added->nr - 1);
 
 			last->nr_pages -= got;
 			added->nr -= !last->nr_pages;
@@ -227,7 +227,8 @@ void memfd_unfill_from(struct memfd *memfd, const struct pfn_runs *added, u64 in
 	struct memfd_extent extent;
 
 	for (u32 i = 0; i < added->nr; i++) {
-		u64 at = added->runs[i].pa >> PAGE_SHIFT, end = at + added->runs[i].nr_pages;
+		const struct pfn_run *run = pfn_runs_get(added, i);
+		u64 at = run->pa >> PAGE_SHIFT, end = at + run->nr_pages;
 
 		at = max(at, keep_end);
 

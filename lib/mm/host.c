@@ -71,20 +71,20 @@ static void maps_become_own(struct mm *mm)
 /* The machine finds the memory that is pinned in the process @host_pid. */
 static void windows_move(struct mm *mm, u32 host_pid)
 {
-	struct user_mem *um = mm->um;
+	struct phys_mem *mem = mm->kernel->mem;
 	struct range_entry entry;
 
-	for (bool more = range_tree_find_first(&um->windows, 0, ~0ull, &entry); more;
-	     more = range_tree_next(&um->windows, entry.start, &entry)) {
-		const struct window *window = (struct window *)(uintptr_t)entry.value;
+	for (bool more = range_tree_find_first(&mm->frames, 0, ~0ull, &entry); more;
+	     more = range_tree_next(&mm->frames, entry.start, &entry)) {
+		u64 length = (entry.last - entry.start + 1) << PAGE_SHIFT, done, bytes;
+		pa_t pa = entry.value << PAGE_SHIFT;
 
-		if (window->mm != mm)
-			continue;
-		phys_mem_window_remove(mm->kernel->mem, window->pfn << PAGE_SHIFT);
-		if (!phys_mem_window_add(mm->kernel->mem, window->pfn << PAGE_SHIFT,
-					 window->nr_pages << PAGE_SHIFT,
-					 (void *)(uintptr_t)(window->user_page << PAGE_SHIFT),
-					 host_pid))
+		for (done = 0; done < length; done += bytes) {
+			bytes = phys_mem_window_remove(mem, pa + done, length - done, NULL);
+			assert(bytes);
+		}
+		if (!phys_mem_window_add(mem, pa, length,
+					 (void *)(uintptr_t)(entry.start << PAGE_SHIFT), host_pid))
 			assert(!"too many host processes");
 	}
 }

@@ -53,17 +53,18 @@ int frames_pin(struct kernel_base *kernel, const struct pfn_runs *runs)
 		return -ENOMEM;
 	um = kernel->user_mem;
 	for (i = 0; i < runs->nr; i++) {
-		u64 first = runs->runs[i].pa >> PAGE_SHIFT;
+		const struct pfn_run *run = pfn_runs_get(runs, i);
+		u64 first = run->pa >> PAGE_SHIFT;
 
-		if (!range_count_inc(&um->pins, first, first + runs->runs[i].nr_pages - 1))
+		if (!range_count_inc(&um->pins, first, first + run->nr_pages - 1))
 			goto unpin;
-		um->nr_pins += runs->runs[i].nr_pages;
+		um->nr_pins += run->nr_pages;
 	}
 	return 0;
 
 unpin:
 	while (i--)
-		run_unpin(um, &runs->runs[i]);
+		run_unpin(um, pfn_runs_get(runs, i));
 	user_mem_free_unused(kernel);
 	return -ENOMEM;
 }
@@ -73,7 +74,7 @@ void frames_unpin(struct kernel_base *kernel, const struct pfn_runs *runs)
 	if (!runs->nr)
 		return;
 	for (u32 i = 0; i < runs->nr; i++)
-		run_unpin(kernel->user_mem, &runs->runs[i]);
+		run_unpin(kernel->user_mem, pfn_runs_get(runs, i));
 	user_mem_free_unused(kernel);
 }
 
@@ -194,7 +195,7 @@ int mm_pin(struct mm *mm, uva_t uva, u64 nr_pages, bool write, struct pfn_runs *
 {
 	struct kheap *heap = &mm->kernel->heap;
 	u32 nr = runs->nr;
-	u64 last_nr_pages = nr ? runs->runs[nr - 1].nr_pages : 0;
+	u64 last_nr_pages = nr ? pfn_runs_get(runs, nr - 1)->nr_pages : 0;
 	struct pfn_runs got = { 0 };
 	int err;
 
@@ -211,8 +212,15 @@ int mm_pin(struct mm *mm, uva_t uva, u64 nr_pages, bool write, struct pfn_runs *
 	up_read(&mm->mmap_lock);
 	if (err)
 		goto drop_windows;
+	if (!nr) {
+		pfn_runs_deinit(heap, runs);
+		*runs = got;
+		return 0;
+	}
 	for (u32 i = 0; i < got.nr; i++) {
-		err = pfn_runs_add(heap, runs, got.runs[i].pa, got.runs[i].nr_pages);
+		const struct pfn_run *run = pfn_runs_get(&got, i);
+
+		err = pfn_runs_add(heap, runs, run->pa, run->nr_pages);
 		if (err)
 			goto unpin;
 	}

@@ -46,8 +46,13 @@ static u64 piece_at(const struct range_tree *tree, u64 at, u64 last, u64 *value)
 bool range_count_inc(struct range_tree *tree, u64 first, u64 last)
 {
 	u64 at = first, end, value;
+	enum range_paint quick;
 	u32 pieces = 0;
 
+	/* Nobody counts any of it yet: most often. */
+	quick = range_tree_paint_free(tree, first, last, ONE, false);
+	if (quick != RANGE_MEETS)
+		return quick == RANGE_PAINTED;
 	for (;; at = end + 1) {
 		end = piece_at(tree, at, last, &value);
 		pieces++;
@@ -69,21 +74,21 @@ bool range_count_inc(struct range_tree *tree, u64 first, u64 last)
 void range_count_dec(struct range_tree *tree, struct kernel_base *kernel, u64 first, u64 last,
 		     void (*zero)(void *ctx, u64 first, u64 last, bool marked), void *ctx)
 {
-	u64 at, end, value;
+	struct range_entry piece;
+	u64 at;
 	bool done;
 
 	nofail_begin(kernel);
-	for (at = first;; at = end + 1) {
-		end = piece_at(tree, at, last, &value);
-		assert(value >= ONE);           /* dropped more often than taken */
-		if (value >= 2 * ONE)
-			done = range_tree_paint(tree, at, end, value - ONE, false);
-		else
-			done = range_tree_erase(tree, at, end, false);
-		assert(done);
-		if (value < 2 * ONE)
-			zero(ctx, at, end, value & MARK);
-		if (end == last)
+	for (at = first;; at = piece.last + 1) {
+		done = range_tree_take(tree, at, last, false, &piece);
+		assert(done && piece.start == at);      /* dropped more often than taken, else */
+		if (piece.value >= 2 * ONE) {
+			done = range_tree_paint(tree, at, piece.last, piece.value - ONE, false);
+			assert(done);
+		} else {
+			zero(ctx, at, piece.last, piece.value & MARK);
+		}
+		if (piece.last == last)
 			break;
 	}
 	nofail_end(kernel);

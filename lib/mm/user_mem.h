@@ -25,10 +25,16 @@ struct pfn_run {
 	pa_t pa;
 	u64 nr_pages;
 };
+/* Most often there is one, without memory of its own. A copy takes over what it is made from. */
 struct pfn_runs {
-	struct pfn_run *runs;
-	u32 nr, capacity;
+	struct pfn_run one;
+	struct pfn_run *many;           /* NULL: at most @one */
+	u32 nr, capacity;               /* of @many */
 };
+static inline struct pfn_run *pfn_runs_get(const struct pfn_runs *runs, u32 index)
+{
+	return runs->many ? &runs->many[index] : (struct pfn_run *)&runs->one;
+}
 int pfn_runs_add(struct kheap *heap, struct pfn_runs *runs, pa_t pa, u64 nr_pages); /* merges */
 /* Back to when there were @nr runs, the last with @last_nr_pages pages. */
 void pfn_runs_cut(struct pfn_runs *runs, u32 nr, u64 last_nr_pages);

@@ -15,7 +15,7 @@ struct user_mem {
 	struct range_pool pool;         /* of all trees here and in every mm */
 	struct range_tree pins;         /* pfn -> count; marked: the file let go of it */
 	u64 nr_pins;                    /* page pins, counting repeats */
-	struct range_tree windows;      /* pfn -> struct window * */
+	struct range_tree windows;      /* pfn -> struct mm *, own memory while pinned */
 	u64 next_window_pfn;            /* frame numbers of windows are never used twice */
 	struct range_tree users;        /* uid -> pages charged (user_struct.locked_vm) */
 	struct range_tree host_maps;    /* host page -> VMAs that show RAM there */
@@ -40,13 +40,6 @@ struct mm {
 	struct range_tree vmas;         /* uva -> struct vma * */
 	struct range_tree frames;       /* user page -> pfn (linear), own memory while pinned */
 	struct range_tree host_maps;    /* with @host_pid: as user_mem.host_maps */
-};
-
-/* Host memory of a process with the frames it was given: pages that are pinned, and no others. */
-struct window {
-	struct mm *mm;
-	u64 pfn, nr_pages;
-	u64 user_page;                  /* where it begins in the process */
 };
 
 /* A MAP_SHARED mapping of a file. */

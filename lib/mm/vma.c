@@ -57,9 +57,9 @@ static int vma_map_host(struct vma *vma, uva_t start, u64 length)
 	err = vma->file->f_op->mmap_frames(vma->file, vma->offset + (start - vma->start), length,
 					   &runs);
 	for (u32 i = 0; !err && i < runs.nr; i++) {
-		u64 bytes = runs.runs[i].nr_pages * PAGE_SIZE;
+		u64 bytes = pfn_runs_get(&runs, i)->nr_pages * PAGE_SIZE;
 
-		if (!phys_mem_map(kernel->mem, host(at), runs.runs[i].pa, bytes,
+		if (!phys_mem_map(kernel->mem, host(at), pfn_runs_get(&runs, i)->pa, bytes,
 				  vma->prot & PROT_WRITE))
 			err = -ENOMEM;
 		else if ((vma->prot & ~PROT_WRITE) != PROT_READ &&

@@ -31,65 +31,59 @@ static u64 window_align(u64 nr_pages)
 	return align;
 }
 
-static int window_new(struct mm *mm, u64 first, u64 last)
+/* Frames for user pages [first, last], which have none. */
+static int window_new(struct mm *mm, u64 first, u64 last, u64 *out)
 {
 	struct user_mem *um = mm->um;
 	struct phys_mem *mem = mm->kernel->mem;
-	u64 nr_pages = last - first + 1;
+	u64 nr_pages = last - first + 1, bytes = nr_pages << PAGE_SHIFT;
 	u64 pfn = ALIGN_UP(um->next_window_pfn, window_align(nr_pages));
-	struct window *window = kheap_new(&mm->kernel->heap, struct window);
 
-	if (!window)
+	if (!range_tree_paint(&um->windows, pfn, pfn + nr_pages - 1, (uintptr_t)mm, false))
 		return -ENOMEM;
-	*window = (struct window){ .mm = mm, .pfn = pfn, .nr_pages = nr_pages,
-				   .user_page = first };
-	if (!range_tree_insert(&um->windows, pfn, pfn + nr_pages - 1, (uintptr_t)window))
-		goto free_window;
-	if (!phys_mem_window_add(mem, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
+	if (!phys_mem_window_add(mem, pfn << PAGE_SHIFT, bytes,
 				 (void *)(uintptr_t)(first << PAGE_SHIFT), mm->host_pid))
-		goto remove_window;
+		goto erase_window;
 	if (!range_tree_paint(&mm->frames, first, last, pfn, true))
 		goto remove_phys;
 	um->next_window_pfn = pfn + nr_pages;
-	dma_check_set_owner(mm->kernel->machine, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
-			    FRAME_WINDOW);
+	dma_check_set_owner(mm->kernel->machine, pfn << PAGE_SHIFT, bytes, FRAME_WINDOW);
+	*out = pfn;
 	return 0;
 
 remove_phys:
-	phys_mem_window_remove(mem, pfn << PAGE_SHIFT);
-remove_window:
-	range_tree_remove(&um->windows, pfn);
-free_window:
-	kheap_free(&mm->kernel->heap, window);
+	phys_mem_window_remove(mem, pfn << PAGE_SHIFT, bytes, NULL);
+erase_window:
+	/* The highest number so far: nothing is cut in two, so it needs no memory. */
+	range_tree_erase(&um->windows, pfn, pfn + nr_pages - 1, false);
 	return -ENOMEM;
 }
 
 int window_frames(struct mm *mm, u64 first, u64 last, struct pfn_runs *runs)
 {
 	struct range_entry entry;
-	u64 at, end;
+	u64 at, end, pfn;
 	int err;
 
 	for (at = first; at <= last; at = end + 1) {
-		if (!range_tree_find_first(&mm->frames, at, last, &entry) || entry.start > at) {
-			end = range_tree_find_first(&mm->frames, at, last, &entry) ?
-			      entry.start - 1 : last;
-			err = window_new(mm, at, end);
+		bool found = range_tree_find_first(&mm->frames, at, last, &entry);
+
+		if (found && entry.start <= at) {
+			end = min(entry.last, last);
+			pfn = entry.value + (at - entry.start);
+		} else {
+			end = found ? entry.start - 1 : last;
+			err = window_new(mm, at, end, &pfn);
 			if (err)
 				return err;
-			if (!range_tree_lookup(&mm->frames, at, &entry))
-				assert(!"just painted");
 		}
-		end = min(entry.last, last);
-		err = pfn_runs_add(&mm->kernel->heap, runs,
-				   (entry.value + (at - entry.start)) << PAGE_SHIFT, end - at + 1);
+		err = pfn_runs_add(&mm->kernel->heap, runs, pfn << PAGE_SHIFT, end - at + 1);
 		if (err) {
 			/* The caller knows only of what is in @runs. */
-			struct pfn_run run = {
-				.pa = (entry.value + (at - entry.start)) << PAGE_SHIFT,
-				.nr_pages = end - at + 1,
+			struct pfn_runs rest = {
+				.one = { .pa = pfn << PAGE_SHIFT, .nr_pages = end - at + 1 },
+				.nr = 1,
 			};
-			struct pfn_runs rest = { .runs = &run, .nr = 1 };
 
 			window_drop_unpinned(mm->um, &rest);
 			return err;
@@ -98,62 +92,37 @@ int window_frames(struct mm *mm, u64 first, u64 last, struct pfn_runs *runs)
 	return 0;
 }
 
-/* [first, first + nr_pages) of @window is all that is left. NULL @window: a new record. */
-static void window_remain(struct user_mem *um, const struct window *whole, struct window *window,
-			  u64 first, u64 nr_pages)
+/* Frames [first, last] of @mm, which nobody pins: its pages have none any more. */
+static void window_drop_of(struct mm *mm, u64 first, u64 last)
 {
-	struct kernel_base *kernel = um->kernel;
-	u64 user_page = whole->user_page + (first - whole->pfn);
+	struct kernel_base *kernel = mm->kernel;
+	u64 bytes, at, page;
+	void *host;
 
-	if (!window)
-		window = kheap_new(&kernel->heap, struct window);
-	assert(window);         /* nofail */
-	*window = (struct window){ .mm = whole->mm, .pfn = first, .nr_pages = nr_pages,
-				   .user_page = user_page };
-	if (!range_tree_insert(&um->windows, first, first + nr_pages - 1, (uintptr_t)window) ||
-	    !phys_mem_window_add(kernel->mem, first << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
-				 (void *)(uintptr_t)(user_page << PAGE_SHIFT),
-				 whole->mm->host_pid))
-		assert(!"no memory, and no injected failure");
-}
-
-/* Pages [first, last] go; what is before and after them stays as windows of its own. */
-static void window_drop_part(struct user_mem *um, struct window *window, u64 first, u64 last)
-{
-	struct kernel_base *kernel = um->kernel;
-	const struct window whole = *window;
-	u64 nr_pages = last - first + 1, page = whole.user_page + (first - whole.pfn);
-	u64 end = whole.pfn + whole.nr_pages;
-
-	nofail_begin(kernel);
-	if (!range_tree_erase(&whole.mm->frames, page, page + nr_pages - 1, true))
-		assert(!"no memory, and no injected failure");
-	phys_mem_window_remove(kernel->mem, whole.pfn << PAGE_SHIFT);
-	range_tree_remove(&um->windows, whole.pfn);
-	if (first > whole.pfn) {
-		window_remain(um, &whole, window, whole.pfn, first - whole.pfn);
-		window = NULL;
+	for (at = first; at <= last; at += bytes >> PAGE_SHIFT) {
+		bytes = phys_mem_window_remove(kernel->mem, at << PAGE_SHIFT,
+					       (last - at + 1) << PAGE_SHIFT, &host);
+		assert(bytes);
+		page = (uintptr_t)host >> PAGE_SHIFT;
+		if (!range_tree_erase(&mm->frames, page, page + (bytes >> PAGE_SHIFT) - 1, true))
+			assert(!"no memory, and no injected failure");
 	}
-	if (last + 1 < end)
-		window_remain(um, &whole, window, last + 1, end - last - 1);
-	else
-		kheap_free(&kernel->heap, window);
-	nofail_end(kernel);
-	dma_check_set_owner(kernel->machine, first << PAGE_SHIFT, nr_pages << PAGE_SHIFT,
-			    FRAME_FREE);
 }
 
 void window_drop(struct user_mem *um, u64 first_pfn, u64 last_pfn)
 {
 	struct range_entry entry;
-	u64 at, end;
 
-	for (at = first_pfn; at <= last_pfn; at = end + 1) {
-		if (!range_tree_lookup(&um->windows, at, &entry))
-			assert(!"a window frame without a window");
-		end = min(entry.last, last_pfn);
-		window_drop_part(um, (struct window *)(uintptr_t)entry.value, at, end);
+	nofail_begin(um->kernel);
+	for (u64 at = first_pfn; at <= last_pfn; at = entry.last + 1) {
+		if (!range_tree_take(&um->windows, at, last_pfn, false, &entry))
+			assert(!"a window frame without a window, or no memory");
+		assert(entry.start == at);
+		window_drop_of((struct mm *)(uintptr_t)entry.value, at, entry.last);
 	}
+	nofail_end(um->kernel);
+	dma_check_set_owner(um->kernel->machine, first_pfn << PAGE_SHIFT,
+			    (last_pfn - first_pfn + 1) << PAGE_SHIFT, FRAME_FREE);
 }
 
 void window_drop_unpinned(struct user_mem *um, const struct pfn_runs *runs)
@@ -161,9 +130,10 @@ void window_drop_unpinned(struct user_mem *um, const struct pfn_runs *runs)
 	struct range_entry entry;
 
 	for (u32 i = 0; i < runs->nr; i++) {
-		u64 at = runs->runs[i].pa >> PAGE_SHIFT, last = at + runs->runs[i].nr_pages - 1;
+		const struct pfn_run *run = pfn_runs_get(runs, i);
+		u64 at = run->pa >> PAGE_SHIFT, last = at + run->nr_pages - 1;
 
-		if (runs->runs[i].pa < PHYS_WINDOW_BASE)
+		if (run->pa < PHYS_WINDOW_BASE)
 			continue;
 		while (at <= last) {
 			bool found = range_tree_find_first(&um->pins, at, last, &entry);

@@ -169,7 +169,7 @@ static void test_window_memory_is_reached_and_may_be_gone(void **state)
 	assert_int_equal(ifs_device_dma_write(t->device, 0x2010, &word, 8, NULL), IFS_DMA_OK);
 	assert_int_equal(host[0x10], 0x77);
 	assert_quiet(t);
-	phys_mem_window_remove(mem, 1ull << 46);
+	assert_int_equal(phys_mem_window_remove(mem, 1ull << 46, 4096, NULL), 4096);
 	assert_int_equal(ifs_device_dma_read(t->device, 0x2010, &word, 8, &fault), IFS_DMA_FAULT);
 	assert_int_equal(fault.reason, 0xff);
 	free(host);

@@ -95,6 +95,7 @@ static void test_window_reads_writes_and_spans(void **state)
 	struct phys_mem *mem = machine_phys_mem(t->machine);
 	u8 a[4096] = { 0 }, b[4096] = { 0 }, out[16] = { 0 };
 	u64 base = 1ull << 46;
+	void *host;
 
 	assert_true(phys_mem_window_add(mem, base, 4096, a, 0));
 	assert_true(phys_mem_window_add(mem, base + 4096, 4096, b, 0));
@@ -109,10 +110,37 @@ static void test_window_reads_writes_and_spans(void **state)
 	assert_true(phys_mem_read(mem, base + 4092, out, 8));
 	assert_memory_equal(out, "overlap!", 8);
 	assert_false(phys_mem_read(mem, base + 8190, out, 4));
-	phys_mem_window_remove(mem, base);
+	assert_int_equal(phys_mem_window_remove(mem, base, 4096, &host), 4096);
+	assert_ptr_equal(host, a);
+	assert_int_equal(phys_mem_window_remove(mem, base, 4096, &host), 0);
 	assert_false(phys_mem_read(mem, base, out, 1));
 	phys_mem_windows_drop(mem);
 	assert_false(phys_mem_read(mem, base + 4096, out, 1));
+}
+
+/* Part of a guest is unmapped: the rest would move, or stay reachable. */
+static void test_window_remove_part_leaves_the_rest(void **state)
+{
+	struct sim_test *t = *state;
+	struct phys_mem *mem = machine_phys_mem(t->machine);
+	u64 base = 1ull << 46;
+	u8 bytes[4] = { 1, 2, 3, 4 }, got = 0;
+	void *host;
+
+	/* Two that continue each other are one, and are cut anywhere. */
+	assert_true(phys_mem_window_add(mem, base, 2, bytes, 0));
+	assert_true(phys_mem_window_add(mem, base + 2, 2, bytes + 2, 0));
+	assert_int_equal(phys_mem_window_remove(mem, base + 1, 2, &host), 2);
+	assert_ptr_equal(host, bytes + 1);
+	assert_true(phys_mem_read(mem, base, &got, 1));
+	assert_int_equal(got, 1);
+	assert_false(phys_mem_read(mem, base + 1, &got, 1));
+	assert_false(phys_mem_read(mem, base + 2, &got, 1));
+	assert_true(phys_mem_read(mem, base + 3, &got, 1));
+	assert_int_equal(got, 4);
+	/* What lies between two that it joins. */
+	assert_true(phys_mem_window_add(mem, base + 1, 2, bytes + 1, 0));
+	assert_int_equal(phys_mem_window_remove(mem, base, 100, &host), 4);
 }
 
 /* A device would reach the same address of the wrong process. */
@@ -147,13 +175,13 @@ static void test_window_of_another_process(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_false(phys_mem_read(mem, base + 1, &got, 1));
-	phys_mem_window_remove(mem, base + 1);
+	assert_int_equal(phys_mem_window_remove(mem, base + 1, 1, NULL), 1);
 	/* 255 processes at a time, not more. */
 	for (u32 i = 1; i <= 255; i++)
 		assert_true(phys_mem_window_add(mem, base + i, 1, &byte, i));
 	assert_false(phys_mem_window_add(mem, base + 256, 1, &byte, 256));
 	assert_true(phys_mem_window_add(mem, base + 256, 1, &byte, 255));
-	phys_mem_window_remove(mem, base + 7);
+	assert_int_equal(phys_mem_window_remove(mem, base + 7, 1, NULL), 1);
 	assert_true(phys_mem_window_add(mem, base + 7, 1, &byte, 256));
 	phys_mem_windows_drop(mem);
 }
@@ -193,6 +221,7 @@ int main(void)
 		sim_unit_test(test_poison_touches_backed_memory_only),
 		sim_unit_test(test_map_shows_the_same_memory),
 		sim_unit_test(test_window_reads_writes_and_spans),
+		sim_unit_test(test_window_remove_part_leaves_the_rest),
 		sim_unit_test(test_window_of_another_process),
 		sim_unit_test(test_window_whose_memory_has_gone_is_an_error),
 		sim_unit_test(test_raw_ram_access_is_ram_only),

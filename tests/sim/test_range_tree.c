@@ -204,6 +204,61 @@ static void test_erase_advances_the_right_remainder(void **state)
 	assert_true(range_tree_erase(&f->tree, 0, ~0ull, true));
 }
 
+static void test_paint_free_touches_nothing_that_is_there(void **state)
+{
+	/* A page that is pinned twice would lose its first count. */
+	struct fixture *f = *state;
+
+	assert_int_equal(range_tree_paint_free(&f->tree, 10, 19, 1, false), RANGE_PAINTED);
+	assert_int_equal(range_tree_paint_free(&f->tree, 10, 19, 1, false), RANGE_MEETS);
+	assert_int_equal(range_tree_paint_free(&f->tree, 19, 19, 2, false), RANGE_MEETS);
+	assert_int_equal(range_tree_paint_free(&f->tree, 0, 10, 2, false), RANGE_MEETS);
+	assert_int_equal(range_tree_paint_free(&f->tree, 0, ~0ull, 2, false), RANGE_MEETS);
+	assert_tree(f, "a-13=1");
+	assert_int_equal(range_tree_paint_free(&f->tree, 20, 29, 2, false), RANGE_PAINTED);
+	assert_int_equal(range_tree_paint_free(&f->tree, 40, 49, 1, false), RANGE_PAINTED);
+	assert_int_equal(range_tree_paint_free(&f->tree, 5, 9, 1, false), RANGE_PAINTED);
+	assert_int_equal(range_tree_paint_free(&f->tree, 35, 39, 1, false), RANGE_PAINTED);
+	assert_int_equal(range_tree_paint_free(&f->tree, 0, 4, 3, false), RANGE_PAINTED);
+	assert_tree(f, "0-4=3 5-13=1 14-1d=2 23-31=1");
+	/* Joins both: left to range_tree_paint(). */
+	assert_int_equal(range_tree_paint_free(&f->tree, 60, 69, 1, false), RANGE_PAINTED);
+	assert_int_equal(range_tree_paint_free(&f->tree, 50, 59, 1, false), RANGE_MEETS);
+	assert_true(range_tree_paint(&f->tree, 50, 59, 1, false));
+	assert_int_equal(range_tree_paint_free(&f->tree, 70, ~0ull, 1, false), RANGE_PAINTED);
+	assert_tree(f, "0-4=3 5-13=1 14-1d=2 23-ffffffffffffffff=1");
+}
+
+static void test_take_says_what_it_cut_out(void **state)
+{
+	/* Unpinning would give back the wrong frames. */
+	struct fixture *f = *state;
+	struct range_entry e;
+
+	range_tree_paint(&f->tree, 0x10, 0x1f, 0x110, true);
+	range_tree_paint(&f->tree, 0x20, 0x2f, 0x500, true);
+	assert_false(range_tree_take(&f->tree, 0, 0xf, true, &e));
+	assert_true(range_tree_take(&f->tree, 0x18, 0x27, true, &e));
+	assert_int_equal(e.start, 0x18);
+	assert_int_equal(e.last, 0x1f);
+	assert_int_equal(e.value, 0x118);
+	assert_true(range_tree_take(&f->tree, 0x20, 0x27, true, &e));
+	assert_int_equal(e.value, 0x500);
+	assert_tree(f, "10-17=110 28-2f=508");
+	assert_true(range_tree_take(&f->tree, 0x12, 0x13, true, &e));
+	assert_int_equal(e.start, 0x12);
+	assert_int_equal(e.last, 0x13);
+	assert_int_equal(e.value, 0x112);
+	assert_tree(f, "10-11=110 14-17=114 28-2f=508");
+	assert_true(range_tree_take(&f->tree, 0, 0x11, true, &e));
+	assert_int_equal(e.start, 0x10);
+	assert_true(range_tree_take(&f->tree, 0x12, ~0ull, true, &e));
+	assert_int_equal(e.start, 0x14);
+	assert_true(range_tree_take(&f->tree, 0x12, ~0ull, true, &e));
+	assert_tree(f, "");
+	assert_false(range_tree_take(&f->tree, 0, ~0ull, true, &e));
+}
+
 static void test_insert_without_memory_changes_nothing(void **state)
 {
 	/* A failed map would leave half an area behind. */
@@ -218,6 +273,9 @@ static void test_insert_without_memory_changes_nothing(void **state)
 	assert_false(range_tree_lookup(&f->tree, n * 10, &e));
 	assert_false(range_tree_paint(&f->tree, 1, 1, 77, false));
 	assert_false(range_tree_erase(&f->tree, 1, 1, false));
+	assert_false(range_tree_take(&f->tree, 1, 1, false, &e));
+	assert_int_equal(range_tree_paint_free(&f->tree, n * 10, n * 10, 77, false),
+			 RANGE_NO_MEMORY);
 	assert_sound(&f->tree);
 	assert_true(range_tree_lookup(&f->tree, 1, &e));
 	assert_int_equal(e.value, 0);
@@ -441,6 +499,8 @@ int main(void)
 		with_tree(test_paint_merges_and_splits),
 		with_tree(test_paint_linear_joins_only_what_continues),
 		with_tree(test_erase_advances_the_right_remainder),
+		with_tree(test_paint_free_touches_nothing_that_is_there),
+		with_tree(test_take_says_what_it_cut_out),
 		with_tree(test_insert_without_memory_changes_nothing),
 		with_tree(test_reserve_then_splits_cannot_fail),
 		with_tree(test_check_broken_node_noticed),

@@ -16,7 +16,8 @@ static void runs_new(struct kho_fixture *fix, struct pfn_runs *runs, u64 nr_page
 static void runs_free(struct kho_fixture *fix, struct pfn_runs *runs)
 {
 	for (u32 i = 0; i < runs->nr; i++)
-		pages_free(fix->base->kernel->page_alloc, runs->runs[i].pa, runs->runs[i].nr_pages);
+		pages_free(fix->base->kernel->page_alloc, pfn_runs_get(runs, i)->pa,
+			   pfn_runs_get(runs, i)->nr_pages);
 	pfn_runs_deinit(&fix->base->kernel->heap, runs);
 }
 
@@ -36,7 +37,7 @@ static void test_preserve_one_page_golden_bytes(void **state)
 	assert_int_equal(desc.order, 0);
 	chunk = kho_fixture_words(fix, desc.first);
 	assert_int_equal(chunk[0], 0);
-	assert_int_equal(chunk[1], runs.runs[0].pa);
+	assert_int_equal(chunk[1], pfn_runs_get(&runs, 0)->pa);
 	assert_int_equal(chunk[2], 0);
 	assert_int_equal(kho_nr_preserved_pages(fix->kho), 2 + 2);
 	kho_unpreserve_vmalloc_runs(fix->kho, &desc);
@@ -112,17 +113,17 @@ static void test_restore_gives_the_same_pages_and_frees_the_chunks(void **state)
 	kho_fixture_page(fix);
 	runs_new(fix, &runs, 400);
 	assert_int_equal(runs.nr, 2);
-	first = runs.runs[0].pa;
-	second = runs.runs[1].pa;
+	first = pfn_runs_get(&runs, 0)->pa;
+	second = pfn_runs_get(&runs, 1)->pa;
 	assert_int_equal(kho_preserve_vmalloc_runs(fix->kho, &runs, 1100, &desc), 0);
 	kho_fixture_kexec(fix);
 	assert_int_equal(kho_nr_unclaimed_pages(fix->kho), 2 + 1100 + 3);
 	assert_int_equal(kho_restore_vmalloc_runs(fix->kho, &desc, &back), 0);
 	assert_int_equal(back.nr, 2);
-	assert_int_equal(back.runs[0].pa, first);
-	assert_int_equal(back.runs[0].nr_pages, 700);
-	assert_int_equal(back.runs[1].pa, second);
-	assert_int_equal(back.runs[1].nr_pages, 400);
+	assert_int_equal(pfn_runs_get(&back, 0)->pa, first);
+	assert_int_equal(pfn_runs_get(&back, 0)->nr_pages, 700);
+	assert_int_equal(pfn_runs_get(&back, 1)->pa, second);
+	assert_int_equal(pfn_runs_get(&back, 1)->nr_pages, 400);
 	assert_int_equal(kho_nr_unclaimed_pages(fix->kho), 2);
 	assert_int_equal(pages_owner(fix->base->kernel->page_alloc, desc.first), FRAME_FREE);
 	runs_free(fix, &back);

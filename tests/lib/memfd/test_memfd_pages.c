@@ -152,7 +152,7 @@ static void test_punch_and_close_leave_pinned_frames_alive(void **state)
 	pa_t pa;
 
 	assert_int_equal(memfd_pin(memfd, 0, 2, &runs), 0);
-	pa = runs.runs[0].pa;
+	pa = pfn_runs_get(&runs, 0)->pa;
 	assert_true(ifs_memfd_frames_are(file, 0, 2, pa));
 	assert_int_equal(punch(file, 0, 2 * 4096), 0);
 	assert_false(ifs_memfd_frames_are(file, 0, 1, pa));
@@ -275,7 +275,7 @@ static void test_mm_pin_of_mapping_pins_the_files_frames(void **state)
 	assert_int_equal(mm_pin(fix->mm, (uintptr_t)at, 5, false, &runs), -EFAULT);
 	assert_int_equal(mm_pin(fix->mm, (uintptr_t)at + 4096, 2, false, &runs), 0);
 	assert_int_equal(runs.nr, 1);
-	assert_true(ifs_memfd_frames_are(file, 1, 2, runs.runs[0].pa));
+	assert_true(ifs_memfd_frames_are(file, 1, 2, pfn_runs_get(&runs, 0)->pa));
 	assert_int_equal(memfd_nr_pinned(file_memfd(file)), 2);
 	assert_int_equal(mm_munmap(fix->mm, (uintptr_t)at, 5 * 4096), 0);
 	fput(file);
@@ -299,7 +299,7 @@ static void test_fork_child_sees_and_pins_the_same_frames(void **state)
 	assert_int_equal(mm_munmap(fix->mm, (uintptr_t)at, 4096), 0);
 	at[0] = 1;
 	assert_int_equal(mm_pin(child, (uintptr_t)at, 1, true, &runs), 0);
-	assert_true(ifs_memfd_frames_are(file, 0, 1, runs.runs[0].pa));
+	assert_true(ifs_memfd_frames_are(file, 0, 1, pfn_runs_get(&runs, 0)->pa));
 	mm_unpin(child, (uintptr_t)at, 1, &runs);
 	pfn_runs_deinit(&fix->kernel->heap, &runs);
 	mm_put(child);
@@ -340,7 +340,7 @@ static void test_mmap_and_pin_allocation_failures_change_nothing(void **state)
 		assert_int_equal(punch(file, 0, 8 * 4096), 0);
 		if (!fired) {
 			assert_int_equal(err, 0);
-			assert_true(nth > 5);
+			assert_true(nth > 3);
 			break;
 		}
 		assert_true(!err || err == -ENOMEM);
