@@ -30,6 +30,7 @@ static const char *const owner_names[] = {
 	[FRAME_MEMFD] = "memfd",
 	[FRAME_WINDOW] = "window",
 	[FRAME_SCRATCH] = "scratch",
+	[FRAME_DMABUF] = "dma-buf",
 };
 
 const char *owner_name(u32 owner)

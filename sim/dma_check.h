@@ -31,6 +31,8 @@ enum frame_owner {
 	FRAME_MEMFD,            /* gives memory to devices */
 	FRAME_WINDOW,           /* gives memory to devices */
 	FRAME_SCRATCH,
+	FRAME_DMABUF,           /* gives memory to devices */
+	NR_FRAME_OWNERS,
 };
 
 void dma_check_set_owner(struct ifs_machine *machine, pa_t pa, u64 length, enum frame_owner owner);

@@ -42,7 +42,7 @@ void dma_check_history(const struct ifs_machine *machine, pa_t pa, char *text, s
 
 static bool gives_memory(const struct check_space *space, u32 owner)
 {
-	return owner == FRAME_MEMFD || owner == FRAME_WINDOW ||
+	return owner == FRAME_MEMFD || owner == FRAME_DMABUF || owner == FRAME_WINDOW ||
 	       (owner == FRAME_RESERVED && space->creator_gone);
 }
 

@@ -119,7 +119,7 @@ const char *dma_check_check_state(struct ifs_machine *machine)
 		return "spaces_used of the DMA checker is out of range";
 	n = min(check->history_next, (u64)OWNER_HISTORY);
 	for (i = 0; i < n; i++)
-		if (check->history[i].owner > FRAME_SCRATCH)
+		if (check->history[i].owner >= NR_FRAME_OWNERS)
 			return "an owner in the DMA checker's history is out of range";
 	wrong = trees_check(machine);
 	if (!wrong)

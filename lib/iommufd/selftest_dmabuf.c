@@ -54,7 +54,7 @@ static int dmabuf_new(u64 length, unsigned flags, struct dma_buf **out)
 	if (!priv)
 		return -ENOMEM;
 	priv->length = length;
-	rc = pages_alloc(page_alloc, length / PAGE_SIZE, 0, FRAME_KERNEL, &priv->pa);
+	rc = pages_alloc(page_alloc, length / PAGE_SIZE, 0, FRAME_DMABUF, &priv->pa);
 	if (rc)
 		goto err_free;
 	rc = dma_buf_export(&selftest_dmabuf_ops, priv, length, flags, out);

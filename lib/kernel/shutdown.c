@@ -83,6 +83,7 @@ static void count_pages(struct ifs_kernel *kernel, struct leaks *leaks)
 		{ FRAME_KERNEL, "kernel" },
 		{ FRAME_TABLE, "page-table" },
 		{ FRAME_MEMFD, "memory-file" },
+		{ FRAME_DMABUF, "dma-buf" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {

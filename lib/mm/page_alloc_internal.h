@@ -6,7 +6,6 @@
 #include "lib/mm/page_alloc.h"
 #include "sim/range_tree.h"
 
-#define NR_FRAME_OWNERS (FRAME_SCRATCH + 1)
 #define FREE_ORDERS 41          /* 2^40 pages are 2^52 bytes */
 
 /*

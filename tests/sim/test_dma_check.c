@@ -76,6 +76,22 @@ static void test_fault_against_permission_is_blocked(void **state)
 	assert_quiet(t);
 }
 
+static void test_access_to_granted_dma_buf_is_quiet(void **state)
+{
+	struct sim_test *t = *state;
+
+	dma_check_set_owner(t->machine, 0xabc000, 0x1000, FRAME_DMABUF);
+	assert_int_equal(dma_write(t, 0x1000), IFS_DMA_OK);
+	assert_quiet(t);
+	dma_check_set_owner(t->machine, 0xabc000, 0x1000, FRAME_KERNEL);
+	assert_int_equal(dma_write(t, 0x1000), IFS_DMA_OK);
+	assert_int_equal(stats_of(t).dma_astray, 1);
+	assert_first_report(t, IFS_RULE_DMA_ASTRAY,
+			    "device 0000:01:00.0: write of iova 0x1000 reached pa 0xabc000, but it "
+			    "is no device's: owner kernel; frame: step 0 memfd, step 0 dma-buf, "
+			    "step 1 kernel");
+}
+
 static void test_access_to_other_frame_is_astray(void **state)
 {
 	struct sim_test *t = *state;
@@ -322,6 +338,7 @@ int main(void)
 		sim_unit_test(test_fault_of_granted_iova_is_lost),
 		sim_unit_test(test_fault_of_other_iova_is_blocked),
 		sim_unit_test(test_fault_against_permission_is_blocked),
+		sim_unit_test(test_access_to_granted_dma_buf_is_quiet),
 		sim_unit_test(test_access_to_other_frame_is_astray),
 		sim_unit_test(test_access_beyond_grant_is_astray),
 		sim_unit_test(test_write_to_read_only_grant_is_astray),
