@@ -205,25 +205,28 @@ unlock:
 	return err;
 }
 
-/*
- * If a mapping lies across @at, two touch there afterwards. -ENOMEM, or -EINVAL within a huge page:
- * nothing changed.
- */
-static int vma_split(struct mm *mm, uva_t at)
+/* The mapping that lies across @at in *@out, NULL if none does. -EINVAL: within a huge page. */
+static int vma_across(struct mm *mm, uva_t at, struct vma **out)
 {
-	struct vma *vma, *tail;
+	struct vma *vma;
 
+	*out = NULL;
 	if (!at || !vma_find_first(mm, at, at, &vma) || vma->start == at)
 		return 0;
 	if (!IS_ALIGNED(at, file_page_size(vma->file)))
 		return -EINVAL;
-	tail = kheap_new(&mm->kernel->heap, struct vma);
-	if (!tail)
-		return -ENOMEM;
-	if (!range_tree_reserve(&mm->vmas, 2)) {
-		kheap_free(&mm->kernel->heap, tail);
-		return -ENOMEM;
-	}
+	*out = vma;
+	return 0;
+}
+
+/* Two mappings touch at @at where one lay across it: @tail is the second. */
+static void vma_split(struct mm *mm, uva_t at, struct vma *tail)
+{
+	struct vma *vma;
+
+	/* Of a mapping that lay across both ends the first split has made two. */
+	if (vma_across(mm, at, &vma) || !vma)
+		assert(!"checked");
 	*tail = *vma;
 	tail->start = at;
 	tail->length = vma->start + vma->length - at;
@@ -237,14 +240,42 @@ static int vma_split(struct mm *mm, uva_t at)
 	get_file(tail->file);
 	if (tail->file->f_op->mmap_change)
 		tail->file->f_op->mmap_change(tail->file, tail->offset, 1, tail->may_write);
-	return 0;
 }
 
+/*
+ * Lets mappings end where the range begins and where it ends. -ENOMEM, or -EINVAL within a huge
+ * page: nothing changed.
+ *
+ * Unlike Linux: where only the second split fails, the first has not been made either. There it
+ * stays, which no program can see.
+ */
 static int vma_split_range(struct mm *mm, uva_t start, u64 length)
 {
-	int err = vma_split(mm, start);
+	const uva_t ends[2] = { start, start + length };
+	struct vma *across[2], *tails[2] = { NULL, NULL };
+	int err = 0;
 
-	return err ? err : vma_split(mm, start + length);
+	for (unsigned i = 0; i < 2 && !err; i++)
+		err = vma_across(mm, ends[i], &across[i]);
+	for (unsigned i = 0; i < 2 && !err; i++) {
+		if (!across[i])
+			continue;
+		tails[i] = kheap_new(&mm->kernel->heap, struct vma);
+		if (!tails[i])
+			err = -ENOMEM;
+	}
+	if (!err && (across[0] || across[1]) && !range_tree_reserve(&mm->vmas, 4))
+		err = -ENOMEM;
+	if (err) {
+		kheap_free(&mm->kernel->heap, tails[0]);
+		kheap_free(&mm->kernel->heap, tails[1]);
+		return err;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (across[i])
+			vma_split(mm, ends[i], tails[i]);
+	}
+	return 0;
 }
 
 /* Memory that is not ours is left alone: the program can unmap it by itself. */

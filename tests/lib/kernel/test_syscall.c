@@ -270,6 +270,32 @@ static void test_mmap_fixed_noreplace(void **state)
 	assert_int_equal(ifs_munmap(f->process, at, 0x1000), 0);
 }
 
+/* A hole that could not be cut would still leave a mapping in two, and its file held twice. */
+static void test_munmap_out_of_memory_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int fd = memfd(f, 0x4000), rc = -ENOMEM;
+	uint64_t before;
+	unsigned nth;
+	void *at;
+
+	assert_int_equal(ifs_mmap(f->process, 0x4000, PROT_READ, MAP_SHARED, fd, 0, &at), 0);
+	for (nth = 1; rc && nth < 10; nth++) {
+		before = ifs_kernel_state_hash(f->kernel);
+		ifs_kernel_fail_nth(f->kernel, nth, false);
+		rc = ifs_munmap(f->process, (char *)at + 0x1000, 0x2000);
+		ifs_kernel_fail_nth(f->kernel, 0, false);
+		if (rc) {
+			assert_int_equal(rc, -ENOMEM);
+			assert_true(ifs_kernel_state_hash(f->kernel) == before);
+		}
+	}
+	assert_int_equal(rc, 0);
+	/* Each of two new mappings can be the one that fails. */
+	assert_true(nth > 3);
+	assert_int_equal(ifs_munmap(f->process, at, 0x4000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +312,7 @@ int main(void)
 		T(test_offsets_beyond_the_largest),
 		T(test_dev_null_can_do_nothing),
 		T(test_mmap_fixed_noreplace),
+		T(test_munmap_out_of_memory_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
