@@ -175,6 +175,25 @@ static void test_destroy_mock_device_exact_loses_its_pasids(void **state)
 	f->kernel = NULL;
 }
 
+/* A test that forgot a PASID would be aborted instead of told what it lost. */
+static void test_shutdown_with_a_lost_mock_device_names_leaks(void **state)
+{
+	struct fixture *f = *state;
+	struct setup s;
+	int memfd;
+
+	set_up(f, &s);
+	memfd = ifs_memfd_create(f->process, "held", 0);
+	assert_int_equal(ifs_ftruncate(f->process, memfd, 0x4000), 0);
+	assert_int_equal(t_map_file(f, s.fd, s.ioas, 7, memfd, 0, 0x4000, 0x1000000), 0x1000000);
+	assert_int_equal(t_mock_replace(f, s.fd, s.dev.stdev, s.rid), s.rid);
+	assert_int_equal(t_pasid_attach(f, s.fd, s.dev.stdev, 10, s.other), s.other);
+	fixture_expect(f, IFS_RULE_WARN, FIXTURE_ANY);
+	fixture_expect(f, IFS_RULE_LEAK, FIXTURE_ANY);
+	assert_true(ifs_kernel_shutdown(f->kernel) > 0);
+	f->kernel = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +204,7 @@ int main(void)
 		T(test_pasid_fault_goes_to_the_pasids_queue),
 		T(test_destroy_mock_device_fixed_detaches_its_pasids),
 		T(test_destroy_mock_device_exact_loses_its_pasids),
+		T(test_shutdown_with_a_lost_mock_device_names_leaks),
 	};
 
 	return cmocka_run_group_tests_name("iommufd: PASIDs", tests, NULL, NULL);
