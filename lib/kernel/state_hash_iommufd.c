@@ -6,8 +6,8 @@
  * and what the mock driver keeps for its devices and nested domains.
  *
  * Not in it: dirty bits, whose reading would cost more than all the rest; the number of the next
- * item of a mock access and the next fault cookie, which Linux spends on calls that fail; how far an
- * IOVA space is known to be full, which is a cache.
+ * item of a mock access and the next fault cookie, which Linux spends on calls that fail; how far
+ * an IOVA space is known to be full, which is a cache.
  */
 #include "lib/kernel/state_hash.h"
 
