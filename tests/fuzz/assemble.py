@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
 """Turns the programs in programs/*.txt into seeds of fuzz_ioctl (docs/fuzzing.md has the language).
 
-Usage: assemble.py DIR          writes DIR/seeds/fuzz_ioctl/program-NAME for each DIR/programs/NAME.txt
+Usage: assemble.py DIR          makes DIR/seeds/fuzz_ioctl/program-NAME of DIR/programs/NAME.txt
        assemble.py --check DIR  says which of them are not what it would write
 """
 import pathlib

@@ -153,7 +153,7 @@ void fuzz_id_add(struct fuzz_world *w, char type, uint32_t id)
 	ids->ids[ids->nr++ % FUZZ_IDS] = id;
 }
 
-/* From 0xc0 on it is a bare number; the type's digit is @pick's high half, its place the low one. */
+/* From 0xc0 on a bare number; else the type is @pick's high half, its place the low one. */
 static uint32_t id_of(struct fuzz_world *w, const char *types)
 {
 	uint8_t pick = fuzz_u8(&w->in);

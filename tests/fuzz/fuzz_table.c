@@ -142,7 +142,7 @@ static bool leaves_something(const struct row *row, int rc, const unsigned char 
 
 	switch (row->cmd) {
 	/* The copy-out comes last, and nothing is undone. */
-	case IOMMU_IOAS_MAP: case IOMMU_IOAS_MAP_FILE: case IOMMU_IOAS_COPY:
+	case IOMMU_IOAS_MAP: case IOMMU_IOAS_MAP_FILE: case IOMMU_IOAS_COPY: case IOMMU_OPTION:
 		return no_answer;
 	/* Whole areas before the one that cannot go are gone. */
 	case IOMMU_IOAS_UNMAP:
