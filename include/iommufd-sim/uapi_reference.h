@@ -43,8 +43,8 @@ struct iommu_hwpt_lu_mark {
  * one for the last time. SET_DIRTY_TRACKING: -EINVAL.
  *
  * In order: -EINVAL (size), -EOPNOTSUPP (flags or __reserved not zero), -ENOTTY (not a retrieved
- * iommufd), -ENOENT (no such token), -EBUSY (restored already), -EINVAL or -ENOMEM (the tables
- * could not be adopted).
+ * iommufd), -ENOENT (no such token), -EBUSY (restored already), -EFAULT (the answer cannot be
+ * written), -EINVAL or -ENOMEM (the tables could not be adopted).
  */
 struct iommu_hwpt_lu_restore {
 	uint32_t size;          /* 24 */

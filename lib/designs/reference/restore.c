@@ -90,22 +90,27 @@ static int adopt_unattached(struct ref_in_domain *in)
 	return iommu ? ref_domain_adopt(in, iommu) : -ENODEV;
 }
 
-static int restore_hwpt(struct ref_state *state, struct iommufd_ctx *ictx,
-			struct ref_in_owner *owner, u64 token, u32 *id)
+static int restore_hwpt(struct iommufd_ucmd *ucmd, struct ref_state *state,
+			struct ref_in_owner *owner)
 {
+	struct iommu_hwpt_lu_restore *cmd = ucmd->cmd;
 	struct iommufd_hwpt_paging *hwpt;
 	struct ref_in_domain *in;
 	int rc;
 
-	in = domain_of_token(state, owner, token);
+	in = domain_of_token(state, owner, cmd->token);
 	if (!in)
 		return -ENOENT;
 	if (in->is_hwpt)
 		return -EBUSY;
+	/* There is no way back later: a HWPT whose id nobody was told would stay for good. */
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		return rc;
 	rc = adopt_unattached(in);
 	if (rc)
 		return rc;
-	rc = ifs_iommufd_hwpt_adopt(ictx, in->domain, id, &hwpt);
+	rc = ifs_iommufd_hwpt_adopt(ucmd->ictx, in->domain, &cmd->out_hwpt_id, &hwpt);
 	if (!rc)
 		in->is_hwpt = true;
 	return rc;
@@ -123,7 +128,7 @@ int ref_ioctl_restore(struct iommufd_ucmd *ucmd)
 	mutex_lock(&rctx->lock);
 	if (rctx->restored) {
 		mutex_lock(&state->lock);
-		rc = restore_hwpt(state, ucmd->ictx, rctx->restored, cmd->token, &cmd->out_hwpt_id);
+		rc = restore_hwpt(ucmd, state, rctx->restored);
 		mutex_unlock(&state->lock);
 	}
 	mutex_unlock(&rctx->lock);

@@ -96,6 +96,27 @@ static void test_restore_errors_are_documented_ones(void **state)
 	assert_int_equal(vmm_try_restore(&vmm, VMM_TOKEN_HWPT, &vmm.restored), -ENOTTY);
 }
 
+/* The tables of the old kernel would stay for good: nobody knows the id to destroy. */
+static void test_restore_that_cannot_answer_changes_nothing(void **state)
+{
+	/* Constant, so in memory that the kernel can read and not write. */
+	static const struct iommu_hwpt_lu_restore arg = { .size = 24, .token = VMM_TOKEN_HWPT };
+	struct fixture *f = *state;
+	struct vmm vmm;
+	uint64_t before;
+
+	to_next_kernel(&vmm, f);
+	before = ifs_kernel_state_hash(f->kernel);
+	assert_int_equal(ifs_ioctl(vmm.process, vmm.iommufd, IOMMU_HWPT_LU_RESTORE, (void *)&arg),
+			 -EFAULT);
+	assert_true(ifs_kernel_state_hash(f->kernel) == before);
+	assert_int_equal(vmm_try_restore(&vmm, VMM_TOKEN_HWPT, &vmm.restored), 0);
+	rebuild_tables(&vmm);
+	swap(&vmm);
+	assert_int_equal(vmm_try_destroy(&vmm, vmm.iommufd, vmm.restored), 0);
+	assert_int_equal(vmm_try_finish(&vmm, vmm.session), 0);
+}
+
 /*
  * D10, C27: the guest's memory would be taken away under a device that still runs on the old
  * tables.
@@ -253,6 +274,7 @@ int main(void)
 		T(test_bind_by_foreign_iommufd_is_refused),
 		T(test_bind_through_device_node_is_refused_to_foreigners),
 		T(test_restore_errors_are_documented_ones),
+		T(test_restore_that_cannot_answer_changes_nothing),
 		T(test_memfd_under_live_domain_is_frozen_until_finish),
 		T(test_finish_before_swap_is_refused_and_can_be_repeated),
 		T(test_vmm_dies_with_session_only_devices_are_reusable),
