@@ -46,8 +46,8 @@ void fail_points_init(struct fail_points *fail)
 	*fail = (struct fail_points){ .points = FAIL_ALL_POINTS, .random = 1 };
 	for (enum fault_attr_id i = 0; i < NR_FAULT_ATTRS; i++)
 		fail->attrs[i] = (struct fault_attr){
-			.interval = 1, .times = 1, .verbose = 2, .ignore_gfp_wait = true,
-			.ignore_gfp_highmem = true, .min_order = 1,
+			.interval = 1, .times = 1, .verbose = 2, .ratelimit_burst = 10,
+			.ignore_gfp_wait = true, .ignore_gfp_highmem = true, .min_order = 1,
 		};
 }
 

@@ -209,8 +209,13 @@ static long attr_llseek(struct file *file, s64 offset, int whence)
 	return at;
 }
 
-static const struct file_operations attr_fops = {
+/* Truth values have a position in their two bytes, numbers have none. */
+static const struct file_operations bool_fops = {
 	.name = "debugfs", .read = attr_read, .write = attr_write, .llseek = attr_llseek,
+};
+
+static const struct file_operations number_fops = {
+	.name = "debugfs", .read = attr_read, .write = attr_write,
 };
 
 static const char *debugfs_dir_entry(struct file *file, u64 index, bool *is_dir)
@@ -276,7 +281,9 @@ static int debugfs_open(struct file *file, void *ctx)
 		return -ENOENT;
 	if (file->f_flags & O_DIRECTORY)
 		return -ENOTDIR;
-	file->f_op = &attr_fops;
+	file->f_op = attr_files[i].type == VALUE_BOOL ? &bool_fops : &number_fops;
+	if (attr_files[i].type != VALUE_BOOL)
+		file->f_mode |= FMODE_NONSEEKABLE;
 	file->private_data = attr_id(attr, i);
 	return 0;
 }

@@ -4,7 +4,8 @@
  * memfd_create: what Linux checks before the file's own operation runs, in its order.
  *
  * Two kinds of file have no offset: character devices, where a positioned read fails as a plain one
- * does, and anonymous inodes, where it is -ESPIPE.
+ * does, and anonymous inodes, where it is -ESPIPE, as it is for a file that says so
+ * (FMODE_NONSEEKABLE).
  */
 #include "lib/kernel/syscall.h"
 
@@ -13,6 +14,11 @@
 #include <unistd.h>
 
 #define MAX_RW_COUNT (INT_MAX & ~0xfffull)
+
+static bool is_nonseekable(const struct file *file)
+{
+	return is_anon_inode(file) || (file->f_mode & FMODE_NONSEEKABLE);
+}
 
 /* rw_verify_area(): before @count is cut to MAX_RW_COUNT. */
 static int verify_area(u64 pos, u64 count)
@@ -115,7 +121,7 @@ ssize_t ifs_pread(struct ifs_process *process, int fd, void *to, size_t count, o
 	if (at < 0)
 		done = -EINVAL;
 	if (file) {
-		done = is_anon_inode(file) ? -ESPIPE : do_read(file, (uintptr_t)to, count, at);
+		done = is_nonseekable(file) ? -ESPIPE : do_read(file, (uintptr_t)to, count, at);
 		fput(file);
 	}
 	syscall_leave(&task, process);
@@ -134,7 +140,7 @@ ssize_t ifs_pwrite(struct ifs_process *process, int fd, const void *from, size_t
 	if (at < 0)
 		done = -EINVAL;
 	if (file) {
-		done = is_anon_inode(file) ? -ESPIPE : do_write(file, (uintptr_t)from, count, at);
+		done = is_nonseekable(file) ? -ESPIPE : do_write(file, (uintptr_t)from, count, at);
 		fput(file);
 	}
 	syscall_leave(&task, process);

@@ -34,55 +34,58 @@ struct step {
 	int64_t (*call)(struct scene *s);
 };
 
+static const struct iommu_iova_range allowed = { PAGES_IOVA, 0x3ffffff };
+
 #define CALL(name, expression) \
 	static int64_t name(struct scene *s) \
 	{ \
 		return expression; \
 	}
 
-CALL(open_iommu, s->fd = ifs_open(s->f->process, "/dev/iommu", O_RDWR))
-CALL(make_memfd, s->memfd = ifs_memfd_create(s->f->process, "m", 0))
-CALL(ioas_alloc, s->ioas = t_ioas_alloc(s->f, s->fd))
-CALL(ioas_alloc_other, s->other = t_ioas_alloc(s->f, s->fd))
-CALL(allow, t_allow(s->f, s->fd, s->ioas,
-		    &(struct iommu_iova_range){ PAGES_IOVA, 0x3ffffff }, 1))
-CALL(map, t_map(s->f, s->fd, s->ioas, FIXED | RD | WR, (uintptr_t)s->buffer, 0x10000, PAGES_IOVA))
-CALL(map_file, t_map_file(s->f, s->fd, s->ioas, FIXED | RD | WR, s->memfd, 0, 0x9000, FILE_IOVA))
+CALL(open_iommu, s->fd = ifs_open(s->f->process, "/dev/iommu", O_RDWR));
+CALL(make_memfd, s->memfd = ifs_memfd_create(s->f->process, "m", 0));
+CALL(ioas_alloc, s->ioas = t_ioas_alloc(s->f, s->fd));
+CALL(ioas_alloc_other, s->other = t_ioas_alloc(s->f, s->fd));
+CALL(allow, t_allow(s->f, s->fd, s->ioas, &allowed, 1));
+CALL(map, t_map(s->f, s->fd, s->ioas, FIXED | RD | WR, (uintptr_t)s->buffer, 0x10000, PAGES_IOVA));
+CALL(map_file, t_map_file(s->f, s->fd, s->ioas, FIXED | RD | WR, s->memfd, 0, 0x9000, FILE_IOVA));
 CALL(access_create, s->access = s_access(s->f, s->fd, s->ioas,
-					 MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES))
+					 MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES));
 CALL(access_pin, s_pin(s->f, s->fd, s->access, PAGES_IOVA + 0x2000, 0x3000, s->buffer + 0x2000,
-		       MOCK_FLAGS_ACCESS_WRITE))
+		       MOCK_FLAGS_ACCESS_WRITE));
 CALL(access_pin_around, s_pin(s->f, s->fd, s->access, PAGES_IOVA, 0x10000, s->buffer,
-			      MOCK_FLAGS_ACCESS_WRITE))
+			      MOCK_FLAGS_ACCESS_WRITE));
 CALL(access_pin_file, s_pin(s->f, s->fd, s->access, FILE_IOVA, 0x6000, NULL,
-			    MOCK_FLAGS_ACCESS_WRITE))
-CALL(rw_page, s_rw(s->f, s->fd, s->access, PAGES_IOVA + 8, 64, s->buffer + 0x8000, SLOW))
-CALL(rw_pages, s_rw(s->f, s->fd, s->access, PAGES_IOVA + 8, 0x7000, s->buffer + 0x8000, SLOW))
-CALL(rw_file, s_rw(s->f, s->fd, s->access, FILE_IOVA + 8, 0x5000, s->buffer, 0))
-CALL(mock_first, t_mock(s->f, s->fd, s->ioas, MOCK_FLAGS_DEVICE_PASID, &s->first))
-CALL(mock_again, t_mock(s->f, s->fd, s->ioas, 0, &s->second))
-CALL(replace_other, t_mock_replace(s->f, s->fd, s->second.stdev, s->other))
-CALL(copy, t_copy(s->f, s->fd, s->ioas, s->ioas, RD | FIXED, 0x2000, 0x3000000, PAGES_IOVA + 0x3000))
-CALL(copy_other, t_copy(s->f, s->fd, s->other, s->ioas, RD | FIXED, 0x9000, PAGES_IOVA, FILE_IOVA))
+			    MOCK_FLAGS_ACCESS_WRITE));
+CALL(rw_page, s_rw(s->f, s->fd, s->access, PAGES_IOVA + 8, 64, s->buffer + 0x8000, SLOW));
+CALL(rw_pages, s_rw(s->f, s->fd, s->access, PAGES_IOVA + 8, 0x7000, s->buffer + 0x8000, SLOW));
+CALL(rw_file, s_rw(s->f, s->fd, s->access, FILE_IOVA + 8, 0x5000, s->buffer, 0));
+CALL(mock_first, t_mock(s->f, s->fd, s->ioas, MOCK_FLAGS_DEVICE_PASID, &s->first));
+CALL(mock_again, t_mock(s->f, s->fd, s->ioas, 0, &s->second));
+CALL(replace_other, t_mock_replace(s->f, s->fd, s->second.stdev, s->other));
+CALL(copy, t_copy(s->f, s->fd, s->ioas, s->ioas, RD | FIXED, 0x2000, 0x3000000,
+		  PAGES_IOVA + 0x3000));
+CALL(copy_other, t_copy(s->f, s->fd, s->other, s->ioas, RD | FIXED, 0x9000, PAGES_IOVA, FILE_IOVA));
 CALL(parent, s->parent = t_hwpt_alloc(s->f, s->fd, IOMMU_HWPT_ALLOC_NEST_PARENT, s->first.idev,
-				      s->ioas))
-CALL(fault_queue, s->fault = t_fault_queue(s->f, s->fd, &s->fault_fd))
+				      s->ioas));
+CALL(fault_queue, s->fault = t_fault_queue(s->f, s->fd, &s->fault_fd));
 CALL(nested, s->nested = t_nested(s->f, s->fd, s->first.idev, s->parent,
-				  IOMMU_HWPT_FAULT_ID_VALID, s->fault, 1))
-CALL(replace_nested, t_mock_replace(s->f, s->fd, s->first.stdev, s->nested))
-CALL(viommu, s->viommu = t_viommu(s->f, s->fd, s->first.idev, s->parent, &s->data))
-CALL(vdevice, t_vdevice(s->f, s->fd, s->viommu, s->first.idev, 0x99))
-CALL(nested_on_viommu, s->nested = t_nested(s->f, s->fd, s->first.idev, s->viommu, 0, 0, 1))
-CALL(veventq, t_veventq(s->f, s->fd, s->viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, 4, &s->veventq_fd))
-CALL(hw_queue, t_hw_queue(s->f, s->fd, s->viommu, 0, PAGES_IOVA, 0x1000))
-CALL(pasid_hwpt, s->rid = t_hwpt_alloc(s->f, s->fd, IOMMU_HWPT_ALLOC_PASID, s->first.idev, s->ioas))
+				  IOMMU_HWPT_FAULT_ID_VALID, s->fault, 1));
+CALL(replace_nested, t_mock_replace(s->f, s->fd, s->first.stdev, s->nested));
+CALL(viommu, s->viommu = t_viommu(s->f, s->fd, s->first.idev, s->parent, &s->data));
+CALL(vdevice, t_vdevice(s->f, s->fd, s->viommu, s->first.idev, 0x99));
+CALL(nested_on_viommu, s->nested = t_nested(s->f, s->fd, s->first.idev, s->viommu, 0, 0, 1));
+CALL(veventq, t_veventq(s->f, s->fd, s->viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, 4, &s->veventq_fd));
+CALL(hw_queue, t_hw_queue(s->f, s->fd, s->viommu, 0, PAGES_IOVA, 0x1000));
+CALL(pasid_hwpt, s->rid = t_hwpt_alloc(s->f, s->fd, IOMMU_HWPT_ALLOC_PASID, s->first.idev,
+				       s->ioas));
 CALL(pasid_hwpt2, s->rid2 = t_hwpt_alloc(s->f, s->fd, IOMMU_HWPT_ALLOC_PASID, s->first.idev,
-					 s->ioas))
-CALL(replace_rid, t_mock_replace(s->f, s->fd, s->first.stdev, s->rid))
-CALL(pasid_attach, t_pasid_attach(s->f, s->fd, s->first.stdev, 77, s->rid))
-CALL(pasid_replace, t_pasid_replace(s->f, s->fd, s->first.stdev, 77, s->rid2))
-CALL(pasid_detach, t_pasid_detach(s->f, s->fd, s->first.stdev, 77))
-CALL(unmap, t_unmap(s->f, s->fd, s->ioas, 0x3000000, 0x2000))
+					 s->ioas));
+CALL(replace_rid, t_mock_replace(s->f, s->fd, s->first.stdev, s->rid));
+CALL(pasid_attach, t_pasid_attach(s->f, s->fd, s->first.stdev, 77, s->rid));
+CALL(pasid_replace, t_pasid_replace(s->f, s->fd, s->first.stdev, 77, s->rid2));
+CALL(pasid_detach, t_pasid_detach(s->f, s->fd, s->first.stdev, 77));
+CALL(unmap, t_unmap(s->f, s->fd, s->ioas, 0x3000000, 0x2000));
 
 static const struct step steps[] = {
 	{ "open", open_iommu },

@@ -211,7 +211,8 @@ static void access_pins(struct traps *t)
 	      t_pin(fd, access, BASE + 0x40000, 9 * PG, write, NULL));
 	FAILS("", t_unpin(fd, access, 0));
 	/* With a domain: it reads them from there. */
-	FAILS("ENOENT EINVAL ENOMEM ENOMEM EFAULT EFAULT EFAULT EFAULT EFAULT EFAULT ENOMEM ENOMEM ENOMEM EFAULT EFAULT ENOMEM",
+	FAILS("ENOENT EINVAL ENOMEM ENOMEM EFAULT EFAULT EFAULT EFAULT "
+	      "EFAULT EFAULT ENOMEM ENOMEM ENOMEM EFAULT EFAULT ENOMEM",
 	      t_mock(fd, 1, 0, &mock));
 	FAILS("EINVAL", t_pin(fd, access, BASE + 20 * PG, 3 * PG, write, b + 20 * PG));
 	FAILS("EINVAL EINVAL", t_pin(fd, access, BASE + 8 * PG, 16 * PG, write, b + 8 * PG));
@@ -250,7 +251,8 @@ static void access_copies(struct traps *t)
 	FAILS("ENOMEM ENOMEM EFAULT", t_rw(fd, access, BASE + 0x20000, 8, 0, data));
 	FAILS("ENOMEM ENOMEM EFAULT EFAULT", t_rw(fd, access, BASE + 0x20000, 0x5000, 0, data));
 	/* Pinned by a domain: nothing but the batch. */
-	FAILS("ENOENT EINVAL ENOMEM ENOMEM EFAULT EFAULT EFAULT EFAULT ENOMEM ENOMEM ENOMEM EFAULT EFAULT EFAULT EFAULT ENOMEM",
+	FAILS("ENOENT EINVAL ENOMEM ENOMEM EFAULT EFAULT EFAULT EFAULT "
+	      "ENOMEM ENOMEM ENOMEM EFAULT EFAULT EFAULT EFAULT ENOMEM",
 	      t_mock(fd, 1, 0, &mock));
 	FAILS("ENOMEM", t_rw(fd, access, BASE + 8, 0x5000, slow, data));
 	FAILS("ENOMEM", t_rw(fd, access, BASE + 0x20000, 0x5000, 0, data));

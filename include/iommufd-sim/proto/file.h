@@ -48,6 +48,7 @@ struct file_operations {
 
 #define FMODE_READ 1u
 #define FMODE_WRITE 2u
+#define FMODE_NONSEEKABLE 4u      /* a positioned read or write is -ESPIPE */
 
 struct file {
 	const struct file_operations *f_op;
