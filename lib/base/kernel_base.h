@@ -32,7 +32,6 @@ struct sched_ops;
 
 struct kernel_base {
 	struct kheap heap;
-	struct fail_points fail;
 	struct lockdep lockdep;
 	struct ifs_machine *machine;
 	struct phys_mem *mem;
@@ -58,6 +57,8 @@ struct kernel_base {
 	struct vfio_module *vfio;
 	const struct ifs_design *design;
 	void *design_data;      /* of the design's own, kernel-wide */
+
+	struct fail_points fail;        /* last: it is large, and most of it rarely looked at */
 };
 
 /* Raises a report of this kernel's. Without a machine (unit tests) it is only counted. */
