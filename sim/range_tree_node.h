@@ -75,7 +75,13 @@ static inline u32 range_keys_below(const u64 *keys, u32 n, u64 x)
 		base += (base[half - 1] < x) * half;
 		n -= half;
 	}
-	for (u32 i = 0; i < n; i++)
+	/* Of what is left every fourth, then the three before the first that is not below. */
+	for (u32 i = 3; i < n; i += 4)
+		below += base[i] < x;
+	base += 4 * below;
+	n -= 4 * below;
+	below = 0;
+	for (u32 i = 0; i < min(n, 3u); i++)
 		below += base[i] < x;
 	return base - keys + below;
 }
