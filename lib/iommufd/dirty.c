@@ -27,6 +27,7 @@ struct dirty_bitmap {
 	u64 piece;              /* byte offset of what is in bytes[], a multiple of PIECE_BYTES */
 	u32 piece_length;       /* 0: nothing is */
 	bool failed;
+	iova_t first, last;     /* dirty, of one area, and not set yet; first > last: nothing is */
 	u8 bytes[PIECE_BYTES];
 };
 
@@ -54,13 +55,15 @@ static bool bitmap_load(struct dirty_bitmap *bitmap, u64 byte)
 	return !bitmap->failed;
 }
 
-static void bitmap_set(void *ctx, iova_t iova, u64 length)
+/* Sets the bits of what was found in one stretch. */
+static void bitmap_set_run(struct dirty_bitmap *bitmap)
 {
-	struct dirty_bitmap *bitmap = ctx;
-	iova_t last = iova + length - 1;
+	iova_t iova = bitmap->first, last = bitmap->last;
 	u64 bit, last_bit;
 
-	if (bitmap->failed || last < bitmap->iova)
+	bitmap->first = 1;
+	bitmap->last = 0;
+	if (iova > last || bitmap->failed || last < bitmap->iova)
 		return;
 	bit = iova > bitmap->iova ? (iova - bitmap->iova) >> bitmap->shift : 0;
 	last_bit = min((last - bitmap->iova) >> bitmap->shift, bitmap->nr_bits - 1);
@@ -75,6 +78,18 @@ static void bitmap_set(void *ctx, iova_t iova, u64 length)
 			bit++;
 		}
 	}
+}
+
+/* Entry after entry, most often each behind the one before. */
+static void bitmap_set(void *ctx, iova_t iova, u64 length)
+{
+	struct dirty_bitmap *bitmap = ctx;
+
+	if (bitmap->first > bitmap->last || bitmap->last + 1 != iova) {
+		bitmap_set_run(bitmap);
+		bitmap->first = iova;
+	}
+	bitmap->last = iova + length - 1;
 }
 
 static void ignore_dirty(void *ctx, iova_t iova, u64 length)
@@ -117,6 +132,7 @@ static struct dirty_bitmap *bitmap_new(const struct iommu_hwpt_get_dirty_bitmap 
 	/* Up to the end of the last page the bitmap touches. */
 	bytes += -(cmd->data + bytes) % PAGE_SIZE;
 	bitmap->nr_bits = bytes * 8;
+	bitmap->first = 1;
 	if (current->kernel->fix_bugs)
 		bitmap->nr_bits = ((last - cmd->iova) >> bitmap->shift) + 1;
 	return bitmap;
@@ -144,6 +160,7 @@ static int read_areas(struct io_pagetable *iopt, struct iommu_domain *domain,
 		area_last = min(last, area->last);
 		rc = iommu_read_and_clear_dirty(domain, at, area_last - at + 1, no_clear,
 						bitmap_set, bitmap);
+		bitmap_set_run(bitmap);
 		if (rc || area_last == last)
 			return rc;
 		at = area_last + 1;
@@ -204,6 +221,7 @@ static int read_restored(struct iommu_domain *domain, const struct iommu_hwpt_ge
 		rc = iommu_read_and_clear_dirty(domain, cmd->iova, cmd->length,
 						cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR,
 						bitmap_set, bitmap);
+	bitmap_set_run(bitmap);
 	bitmap_flush(bitmap);
 	if (!rc && bitmap->failed)
 		rc = -EFAULT;
