@@ -1,85 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /* The range tree: literal small cases, then random operations against a flat array. */
-#include "sim/range_tree.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-/* Grows with realloc(); *ctx is how many more times it may, -1 for ever. */
-static void *grow(void *ctx, void *old, size_t old_bytes, size_t bytes)
-{
-	int *left = ctx;
-
-	if (*left == 0)
-		return NULL;
-	*left -= *left > 0;
-	return realloc(old, bytes);
-}
-
-static void release(void *ctx, void *pool)
-{
-	free(pool);
-}
-
-struct fixture {
-	int may_grow;
-	struct range_pool pool;
-	struct range_tree tree;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->may_grow = -1;
-	range_pool_init(&f->pool, &f->may_grow, grow, release);
-	range_tree_init(&f->tree, &f->pool);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	range_tree_clear(&f->tree);
-	assert_int_equal(f->pool.used, f->pool.nr_free);
-	range_pool_deinit(&f->pool);
-	free(f);
-	return 0;
-}
-
-static void assert_sound(const struct range_tree *tree)
-{
-	const char *wrong = range_tree_check(tree);
-
-	if (wrong)
-		fail_msg("%s", wrong);
-}
-
-/* The whole tree as text, "start-last=value ...". */
-static const char *tree_text(const struct range_tree *tree, char *text, size_t size)
-{
-	struct range_entry entry;
-	size_t at = 0;
-
-	assert_sound(tree);
-	text[0] = '\0';
-	for (bool more = range_tree_find_first(tree, 0, ~0ull, &entry); more;
-	     more = range_tree_next(tree, entry.start, &entry))
-		at += snprintf(text + at, size - at, "%s%lx-%lx=%lx", at ? " " : "", entry.start,
-			       entry.last, entry.value);
-	return text;
-}
-
-#define assert_tree(f, expected) do { \
-	char text[1024]; \
-	assert_string_equal(tree_text(&(f)->tree, text, sizeof(text)), expected); \
-} while (0)
+#include "tests/sim/range_tree_test.h"
 
 static void test_insert_overlap_refused(void **state)
 {
@@ -147,116 +68,6 @@ static void test_set_value_exact_start(void **state)
 	assert_false(range_tree_set_value(&f->tree, 11, 9));
 	assert_true(range_tree_set_value(&f->tree, 10, 7));
 	assert_tree(f, "a-13=7");
-}
-
-static void test_paint_merges_and_splits(void **state)
-{
-	/* A map of owners would grow by one entry per page. */
-	struct fixture *f = *state;
-
-	assert_true(range_tree_paint(&f->tree, 0, 99, 1, false));
-	assert_true(range_tree_paint(&f->tree, 10, 19, 2, false));
-	assert_tree(f, "0-9=1 a-13=2 14-63=1");
-	assert_true(range_tree_paint(&f->tree, 20, 29, 2, false));
-	assert_tree(f, "0-9=1 a-1d=2 1e-63=1");
-	assert_true(range_tree_paint(&f->tree, 5, 9, 2, false));
-	assert_tree(f, "0-4=1 5-1d=2 1e-63=1");
-	assert_true(range_tree_paint(&f->tree, 5, 29, 1, false));
-	assert_tree(f, "0-63=1");
-	assert_true(range_tree_paint(&f->tree, 3, 4, 1, false));
-	assert_tree(f, "0-63=1");
-	assert_true(range_tree_paint(&f->tree, 100, ~0ull, 1, false));
-	assert_tree(f, "0-ffffffffffffffff=1");
-	assert_true(range_tree_paint(&f->tree, ~0ull, ~0ull, 3, false));
-	assert_true(range_tree_paint(&f->tree, 0, 0, 3, false));
-	assert_tree(f, "0-0=3 1-fffffffffffffffe=1 ffffffffffffffff-ffffffffffffffff=3");
-}
-
-static void test_paint_linear_joins_only_what_continues(void **state)
-{
-	/* A grant of other frames would be taken for the continuation of the first. */
-	struct fixture *f = *state;
-
-	assert_true(range_tree_paint(&f->tree, 0x10, 0x1f, 0x110, true));
-	assert_true(range_tree_paint(&f->tree, 0x20, 0x2f, 0x120, true));
-	assert_tree(f, "10-2f=110");
-	assert_true(range_tree_paint(&f->tree, 0x30, 0x3f, 0x120, true));
-	assert_tree(f, "10-2f=110 30-3f=120");
-	assert_true(range_tree_paint(&f->tree, 0x18, 0x1f, 0x500, true));
-	assert_tree(f, "10-17=110 18-1f=500 20-2f=120 30-3f=120");
-	assert_true(range_tree_paint(&f->tree, 0x18, 0x1f, 0x118, true));
-	assert_tree(f, "10-2f=110 30-3f=120");
-	assert_true(range_tree_paint(&f->tree, 0x00, 0x0f, 0x100, true));
-	assert_tree(f, "0-2f=100 30-3f=120");
-}
-
-static void test_erase_advances_the_right_remainder(void **state)
-{
-	struct fixture *f = *state;
-
-	range_tree_paint(&f->tree, 0x10, 0x4f, 0x110, true);
-	assert_true(range_tree_erase(&f->tree, 0x20, 0x2f, true));
-	assert_tree(f, "10-1f=110 30-4f=130");
-	assert_true(range_tree_erase(&f->tree, 0x18, 0x37, true));
-	assert_tree(f, "10-17=110 38-4f=138");
-	assert_true(range_tree_erase(&f->tree, 0, ~0ull, true));
-	assert_tree(f, "");
-	assert_true(range_tree_erase(&f->tree, 0, ~0ull, true));
-}
-
-static void test_paint_free_touches_nothing_that_is_there(void **state)
-{
-	/* A page that is pinned twice would lose its first count. */
-	struct fixture *f = *state;
-
-	assert_int_equal(range_tree_paint_free(&f->tree, 10, 19, 1, false), RANGE_PAINTED);
-	assert_int_equal(range_tree_paint_free(&f->tree, 10, 19, 1, false), RANGE_MEETS);
-	assert_int_equal(range_tree_paint_free(&f->tree, 19, 19, 2, false), RANGE_MEETS);
-	assert_int_equal(range_tree_paint_free(&f->tree, 0, 10, 2, false), RANGE_MEETS);
-	assert_int_equal(range_tree_paint_free(&f->tree, 0, ~0ull, 2, false), RANGE_MEETS);
-	assert_tree(f, "a-13=1");
-	assert_int_equal(range_tree_paint_free(&f->tree, 20, 29, 2, false), RANGE_PAINTED);
-	assert_int_equal(range_tree_paint_free(&f->tree, 40, 49, 1, false), RANGE_PAINTED);
-	assert_int_equal(range_tree_paint_free(&f->tree, 5, 9, 1, false), RANGE_PAINTED);
-	assert_int_equal(range_tree_paint_free(&f->tree, 35, 39, 1, false), RANGE_PAINTED);
-	assert_int_equal(range_tree_paint_free(&f->tree, 0, 4, 3, false), RANGE_PAINTED);
-	assert_tree(f, "0-4=3 5-13=1 14-1d=2 23-31=1");
-	/* Joins both: left to range_tree_paint(). */
-	assert_int_equal(range_tree_paint_free(&f->tree, 60, 69, 1, false), RANGE_PAINTED);
-	assert_int_equal(range_tree_paint_free(&f->tree, 50, 59, 1, false), RANGE_MEETS);
-	assert_true(range_tree_paint(&f->tree, 50, 59, 1, false));
-	assert_int_equal(range_tree_paint_free(&f->tree, 70, ~0ull, 1, false), RANGE_PAINTED);
-	assert_tree(f, "0-4=3 5-13=1 14-1d=2 23-ffffffffffffffff=1");
-}
-
-static void test_take_says_what_it_cut_out(void **state)
-{
-	/* Unpinning would give back the wrong frames. */
-	struct fixture *f = *state;
-	struct range_entry e;
-
-	range_tree_paint(&f->tree, 0x10, 0x1f, 0x110, true);
-	range_tree_paint(&f->tree, 0x20, 0x2f, 0x500, true);
-	assert_false(range_tree_take(&f->tree, 0, 0xf, true, &e));
-	assert_true(range_tree_take(&f->tree, 0x18, 0x27, true, &e));
-	assert_int_equal(e.start, 0x18);
-	assert_int_equal(e.last, 0x1f);
-	assert_int_equal(e.value, 0x118);
-	assert_true(range_tree_take(&f->tree, 0x20, 0x27, true, &e));
-	assert_int_equal(e.value, 0x500);
-	assert_tree(f, "10-17=110 28-2f=508");
-	assert_true(range_tree_take(&f->tree, 0x12, 0x13, true, &e));
-	assert_int_equal(e.start, 0x12);
-	assert_int_equal(e.last, 0x13);
-	assert_int_equal(e.value, 0x112);
-	assert_tree(f, "10-11=110 14-17=114 28-2f=508");
-	assert_true(range_tree_take(&f->tree, 0, 0x11, true, &e));
-	assert_int_equal(e.start, 0x10);
-	assert_true(range_tree_take(&f->tree, 0x12, ~0ull, true, &e));
-	assert_int_equal(e.start, 0x14);
-	assert_true(range_tree_take(&f->tree, 0x12, ~0ull, true, &e));
-	assert_tree(f, "");
-	assert_false(range_tree_take(&f->tree, 0, ~0ull, true, &e));
 }
 
 static void test_insert_without_memory_changes_nothing(void **state)
@@ -487,8 +298,6 @@ static void test_insert_many_orders_sound(void **state)
 	}
 }
 
-#define with_tree(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,11 +305,6 @@ int main(void)
 		with_tree(test_find_edges_exact),
 		with_tree(test_remove_needs_exact_start),
 		with_tree(test_set_value_exact_start),
-		with_tree(test_paint_merges_and_splits),
-		with_tree(test_paint_linear_joins_only_what_continues),
-		with_tree(test_erase_advances_the_right_remainder),
-		with_tree(test_paint_free_touches_nothing_that_is_there),
-		with_tree(test_take_says_what_it_cut_out),
 		with_tree(test_insert_without_memory_changes_nothing),
 		with_tree(test_reserve_then_splits_cannot_fail),
 		with_tree(test_check_broken_node_noticed),
