@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * What one small test costs: a machine, a boot, a process, 32 calls, everything closed again. This
- * is the floor under every fuzzing execution and every unit test. Then what of it the calls are: the
- * same 32 by a fresh process on a kernel that stays.
+ * is the floor under every fuzzing execution and every unit test. Then what of it the calls are:
+ * the same 32 by a fresh process on a kernel that stays.
  */
 #include "tests/bench/bench.h"
 
