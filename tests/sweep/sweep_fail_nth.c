@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Fails every allocation of a whole live update, once each, and once for ever after.
+ * Fails every fail point of a whole live update, once each, and once for ever after: allocations,
+ * and what else can be made to fail (sweep_points.c goes through those of iommufd).
  *
- * Before each step the n-th allocation from here is made to fail, for n = 1, 2, 3, ... until the
- * step no longer meets it. A call that failed must have changed nothing (the state hash says so),
- * must leave every invariant whole, and must succeed when tried again; at the end nothing may have
+ * Before each step the n-th point from here is made to fail, for n = 1, 2, 3, ... until the step no
+ * longer meets it. A call that failed must have changed nothing (the state hash says so), must
+ * leave every invariant whole, and must succeed when tried again; at the end nothing may have
  * leaked and no DMA may have been lost or gone astray. Since a failed call changes nothing, one
- * pass over the scenario meets every allocation.
+ * pass over the scenario meets every point.
  *
  * Booting is no call that can be tried again: each attempt runs on a copy of the machine, and what
  * is asked of it is that a kernel that could not boot, or booted with a device blocked, lets no DMA
@@ -31,8 +32,14 @@ struct sweep {
 
 static void fail_step(struct sweep *sweep, unsigned index, uint64_t nth, const char *what)
 {
-	fail_msg("step %u '%s', allocation %lu%s: %s", index, sweep->scenario.steps[index].name,
-		 (unsigned long)nth, sweep->forever ? " and all after it" : "", what);
+	struct ifs_failure failure = { .size = sizeof(failure), .point = "?" };
+	struct ifs_kernel *kernel = sweep->scenario.kernel;
+
+	if (kernel)
+		ifs_kernel_get_failure(kernel, &failure);
+	fail_msg("step %u '%s', failure %lu (%s %s)%s: %s", index,
+		 sweep->scenario.steps[index].name, (unsigned long)nth, failure.point,
+		 failure.site ? failure.site : "", sweep->forever ? " and all after it" : "", what);
 }
 
 static uint64_t reports(struct lu_scenario *s, enum ifs_rule rule)
@@ -53,7 +60,7 @@ static void expect_no_dma_trouble(struct sweep *sweep, unsigned index, uint64_t 
 	}
 }
 
-/* A boot on a copy of the machine, with the nth allocation failing. False: it no longer met one. */
+/* A boot on a copy of the machine, with the nth point failing. False: it no longer met one. */
 static bool try_boot(struct sweep *sweep, unsigned index, uint64_t nth)
 {
 	struct lu_scenario *s = &sweep->scenario;
@@ -78,7 +85,7 @@ static bool try_boot(struct sweep *sweep, unsigned index, uint64_t nth)
 	return fired;
 }
 
-/* The step with its nth allocation failing. False: the step is done. */
+/* The step with its nth point failing. False: the step is done. */
 static bool try_call(struct sweep *sweep, unsigned index, uint64_t nth)
 {
 	struct lu_scenario *s = &sweep->scenario;
@@ -126,7 +133,7 @@ static void sweep_step(struct sweep *sweep, unsigned index)
 		if (!again)
 			break;
 		if (nth > 100000)
-			fail_step(sweep, index, nth, "never gets past its allocations");
+			fail_step(sweep, index, nth, "never gets past its fail points");
 	}
 	if (boot)
 		assert_int_equal(lu_scenario_step(s, index), 0);
@@ -167,7 +174,7 @@ static void run_sweep(bool forever)
 	assert_int_equal(stats.reports, count_warnings_of_linux(s));
 	assert_int_equal(stats.dma_lost, 0);
 	assert_int_equal(stats.dma_astray, 0);
-	print_message("%lu allocations failed, %lu calls refused, %lu went on without\n",
+	print_message("%lu points failed, %lu calls refused, %lu went on without\n",
 		      (unsigned long)sweep.injected, (unsigned long)sweep.failed_calls,
 		      (unsigned long)sweep.benign);
 	/* The sweep itself must have met something, or it proves nothing. */
@@ -176,13 +183,13 @@ static void run_sweep(bool forever)
 }
 
 /* A VMM on a host short of memory would lose a guest, or leak it. */
-static void test_live_update_each_allocation_fails_once_changes_nothing(void **state)
+static void test_live_update_each_point_fails_once_changes_nothing(void **state)
 {
 	run_sweep(false);
 }
 
 /* A VMM on a host out of memory for good would not even get its errors. */
-static void test_live_update_all_allocations_fail_from_nth_changes_nothing(void **state)
+static void test_live_update_all_points_fail_from_nth_changes_nothing(void **state)
 {
 	run_sweep(true);
 }
@@ -215,8 +222,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_state_hash_sees_each_step),
-		cmocka_unit_test(test_live_update_each_allocation_fails_once_changes_nothing),
-		cmocka_unit_test(test_live_update_all_allocations_fail_from_nth_changes_nothing),
+		cmocka_unit_test(test_live_update_each_point_fails_once_changes_nothing),
+		cmocka_unit_test(test_live_update_all_points_fail_from_nth_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
