@@ -25,13 +25,13 @@
  */
 #include "tests/fuzz/fuzz_world.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <linux/iommufd_test.h>
-
-static unsigned char buffer[FUZZ_BUFFER_PAGES << 12] __attribute__((aligned(4096)));
 
 /* How the name of an open file begins (see ifs_fstat()). */
 static const struct {
@@ -50,14 +50,33 @@ static const struct {
 	{ 'D', "/dmabuf:" },
 };
 
+/*
+ * Behind the buffer nothing can be written for a long way: programs ask for more than fits, at
+ * offsets that only the 64-bit space limits, and the kernel writes wherever the host lets it.
+ */
+static unsigned char *buffer(void)
+{
+	static unsigned char *made;
+
+	if (!made) {
+		const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+		made = mmap(NULL, 1ull << 40, PROT_NONE, flags, -1, 0);
+		assert(made != MAP_FAILED);
+		if (mprotect(made, FUZZ_BUFFER_PAGES << 12, PROT_READ | PROT_WRITE))
+			assert(!"the buffer cannot be made writable");
+	}
+	return made;
+}
+
 unsigned char *fuzz_buffer(unsigned page)
 {
-	return buffer + ((size_t)(page % FUZZ_BUFFER_PAGES) << 12);
+	return buffer() + ((size_t)(page % FUZZ_BUFFER_PAGES) << 12);
 }
 
 void fuzz_buffer_reset(void)
 {
-	memset(buffer, 0, sizeof(buffer));
+	memset(buffer(), 0, FUZZ_BUFFER_PAGES << 12);
 }
 
 static char kind_of(struct fuzz_world *w, int fd)

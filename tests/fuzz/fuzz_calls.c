@@ -21,6 +21,9 @@ static int do_file(struct fuzz_world *w)
 	uint32_t count = fuzz_u16(&w->in) % (FUZZ_BUFFER_PAGES << 12);
 	unsigned char *data = fuzz_buffer(0);
 
+	if (w->trace)
+		fprintf(stderr, "file %u(%d, %#llx, %u) ", what % 16, fd, (unsigned long long)at,
+			count);
 	switch (what % 16) {
 	case 0: return ifs_ftruncate(w->process, fd, at);
 	case 1: return ifs_fallocate(w->process, fd, count % 5, at, (off_t)fuzz_number(&w->in));
@@ -37,22 +40,35 @@ static int do_file(struct fuzz_world *w)
 	}
 }
 
+/* Linux's shmem extends a file up to where a write would have begun, even if that faults. */
+static bool write_leaves_something(struct fuzz_world *w, int fd, int rc)
+{
+	return rc == -EFAULT && fuzz_fd_kind(w, fd) == 'M';
+}
+
 /*
  * A descriptor of any kind: an event queue is read and answered, others refuse. Answers are taken
  * from the buffer, where do_fill_buffer() puts pairs of cookie and code.
  */
-static int do_queue(struct fuzz_world *w)
+static int do_queue(struct fuzz_world *w, bool *partial)
 {
 	uint8_t what = fuzz_u8(&w->in);
 	int fd = fuzz_fd(w, "FEADCIVL"[what & 7]);
 	uint8_t count = fuzz_u8(&w->in);
 	uint64_t at = fuzz_pointer(w);
+	int rc;
 
+	if (w->trace)
+		fprintf(stderr, "queue %u(%d, %#llx, %u) ", what >> 3 & 7, fd,
+			(unsigned long long)at, count);
 	switch (what >> 3 & 7) {
 	case 0: case 1: return (int)ifs_read(w->process, fd, (void *)at, count * 8u);
 	case 2: return (int)ifs_read(w->process, fd, (void *)at, count);
-	case 3: case 4: return (int)ifs_write(w->process, fd, (void *)at, count % 8 * 8u);
-	case 5: return (int)ifs_write(w->process, fd, (void *)at, count);
+	case 3: case 4: case 5:
+		rc = (int)ifs_write(w->process, fd, (void *)at,
+				    (what >> 3 & 7) == 5 ? count : count % 8 * 8u);
+		*partial = write_leaves_something(w, fd, rc);
+		return rc;
 	case 6: return ifs_poll(w->process, fd, POLLIN | POLLOUT);
 	default: return ifs_close(w->process, fd);
 	}
@@ -225,7 +241,7 @@ static int one_of(struct fuzz_world *w, uint8_t opcode, bool *partial)
 	case 9: return do_dma(w);
 	case 10: return do_kexec(w);
 	case 11: return do_fill_buffer(w);
-	case 12: case 13: return do_queue(w);
+	case 12: case 13: return do_queue(w, partial);
 	default: return fuzz_ioctl(w, opcode, partial);
 	}
 }

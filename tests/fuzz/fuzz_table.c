@@ -134,16 +134,24 @@ static struct {
  * @read_only: it could not. Each case is a documented effect of 7.3, as narrow as can be seen from
  * outside.
  */
-static bool leaves_something(const struct row *row, int rc, const unsigned char *arg,
-			     bool read_only)
+static bool leaves_something(const struct fuzz_world *w, const struct row *row, int rc,
+			     const unsigned char *arg, bool read_only)
 {
 	const struct iommu_hwpt_invalidate *invalidate = (const void *)arg;
-	bool no_answer = rc == -EFAULT && read_only;
+	bool no_answer = rc == -EFAULT && read_only, exact = !w->scenario.config.not_exact;
 
 	switch (row->cmd) {
 	/* The copy-out comes last, and nothing is undone. */
 	case IOMMU_IOAS_MAP: case IOMMU_IOAS_MAP_FILE: case IOMMU_IOAS_COPY: case IOMMU_OPTION:
+	case LIVEUPDATE_SESSION_PRESERVE_FD: case LIVEUPDATE_SESSION_RETRIEVE_FD:
+	case LIVEUPDATE_SESSION_FINISH:
 		return no_answer;
+	/*
+	 * What is undone is the attachment, also one that was there before. A replacement that the
+	 * driver refuses loses the device's reserved IOVA (7.3 only, if the IOAS is the same).
+	 */
+	case VFIO_DEVICE_ATTACH_IOMMUFD_PT:
+		return no_answer || (exact && (rc == -EINVAL || rc == -ENOMEM));
 	/* Whole areas before the one that cannot go are gone. */
 	case IOMMU_IOAS_UNMAP:
 		return no_answer || rc == -ENOENT || rc == -EBUSY || rc == -EDEADLOCK;
@@ -263,7 +271,7 @@ int fuzz_ioctl(struct fuzz_world *w, uint8_t opcode, bool *partial)
 		learn_ids(w, row, arg);
 	} else {
 		answers[row - rows].failed++;
-		*partial = leaves_something(row, rc, arg, read_only);
+		*partial = leaves_something(w, row, rc, arg, read_only);
 	}
 	return rc;
 }
