@@ -8,6 +8,8 @@
  * A fault that finds its record still pending sets overflow and is dropped; until software clears
  * the overflow, so are all others. Hardware never calls up: software polls the pending bit.
  *
+ * Invariant: fault_first is where the oldest pending record is, or fault_next if none is pending.
+ *
  * Left out: collapsing of equal faults, and interrupts.
  */
 #include "sim/fault_log.h"
@@ -41,13 +43,11 @@ void fault_log_record(struct iommu_hw *hw, u16 bdf, iova_t iova, bool write, u8 
 u32 fault_log_status(const struct iommu_hw *hw)
 {
 	const struct iommu_state *state = hw->state;
-	u32 i, n = hw->machine->state->fault_entries;
-	bool pending = false;
+	u64 oldest = state->faults[state->fault_first].hi;
 
-	for (i = 0; i < n; i++)
-		pending |= !!(state->faults[i].hi & IOMMU_FRCD_F);
 	return (state->fault_overflow ? (u32)IOMMU_FSTS_PFO : 0) |
-	       (pending ? (u32)IOMMU_FSTS_PPF : 0) | state->fault_first << FSTS_FRI_SHIFT;
+	       (oldest & IOMMU_FRCD_F ? (u32)IOMMU_FSTS_PPF : 0) |
+	       state->fault_first << FSTS_FRI_SHIFT;
 }
 
 void fault_log_clear_overflow(struct iommu_hw *hw)
@@ -77,4 +77,19 @@ void fault_log_clear(struct iommu_hw *hw, u32 index)
 		state->fault_first = (state->fault_first + 1) % n;
 	}
 	state->fault_first = state->fault_next;
+}
+
+const char *fault_log_check_state(const struct iommu_state *state, u32 entries)
+{
+	u32 i;
+
+	if (state->fault_next >= entries || state->fault_first >= entries)
+		return "an index into a fault ring is out of range";
+	if (state->faults[state->fault_first].hi & IOMMU_FRCD_F)
+		return NULL;
+	for (i = 0; i < entries; i++)
+		if (state->faults[i].hi & IOMMU_FRCD_F)
+			return "a fault is pending, but not the oldest";
+	return state->fault_first == state->fault_next ? NULL
+		: "the oldest fault of an empty ring is not the next";
 }

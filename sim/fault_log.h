@@ -6,6 +6,7 @@
 #include <iommufd-sim/proto/types.h>
 
 struct iommu_hw;
+struct iommu_state;
 
 enum fault_reason {
 	FAULT_NONE = 0,
@@ -37,5 +38,7 @@ u32 fault_log_status(const struct iommu_hw *hw);                /* FSTS */
 void fault_log_clear_overflow(struct iommu_hw *hw);
 u64 fault_log_read(const struct iommu_hw *hw, u32 index, bool high);
 void fault_log_clear(struct iommu_hw *hw, u32 index);           /* F of one record */
+/* What is wrong with a ring that comes from a file; NULL: nothing. */
+const char *fault_log_check_state(const struct iommu_state *state, u32 entries);
 
 #endif

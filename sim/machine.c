@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+#include "sim/fault_log.h"
 #include "sim/iotlb.h"
 #include "sim/machine_internal.h"
 #include "sim/stream.h"
@@ -49,10 +50,9 @@ static const char *iommus_check(const struct machine_state *state, u64 ram_bytes
 	for (i = 0; i < state->nr_iommus && !wrong; i++) {
 		const struct iommu_state *iommu = &state->iommus[i];
 
-		if (iommu->fault_next >= state->fault_entries ||
-		    iommu->fault_first >= state->fault_entries)
-			return "an index into a fault ring is out of range";
-		wrong = iotlb_check_state(iommu, state->iotlb_entries, ram_bytes);
+		wrong = fault_log_check_state(iommu, state->fault_entries);
+		if (!wrong)
+			wrong = iotlb_check_state(iommu, state->iotlb_entries, ram_bytes);
 	}
 	return wrong;
 }

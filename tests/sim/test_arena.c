@@ -183,6 +183,10 @@ static void test_open_of_corrupt_state_fields_is_refused(void **state)
 			    "arena state: a device is in a DMA space that does not exist");
 	state_field_refused(t, &s->iommus[0].fault_next, 8,
 			    "arena state: an index into a fault ring is out of range");
+	state_field_refused(t, &s->iommus[0].fault_first, 1,
+			    "arena state: the oldest fault of an empty ring is not the next");
+	state_field_refused(t, (u32 *)&s->iommus[0].faults[7].hi + 1, 1u << 31,
+			    "arena state: a fault is pending, but not the oldest");
 	state_field_refused(t, &s->iommus[0].iotlb_live[0], 0,
 			    "arena state: iotlb_live does not count the valid IOTLB entries");
 	state_field_refused(t, &s->check.spaces_used, CHECK_MAX_SPACES + 1,
