@@ -166,6 +166,8 @@ static void check_all(struct fuzz_world *w)
 {
 	const char *broken = ifs_kernel_check(w->scenario.kernel);
 
+	if (!broken && !is_posted_v1(w))
+		broken = fuzz_check_preserved(w->scenario.kernel);
 	if (broken)
 		fuzz_die(w, broken);
 	check_reports(w);

@@ -80,6 +80,9 @@ uint64_t fuzz_pointer(struct fuzz_world *w);
 /* One field of a struct, at @to; returns how many bytes it has. The letters: fuzz_args.c. */
 unsigned fuzz_put_field(struct fuzz_world *w, char letter, unsigned char *to);
 
+/* fuzz_preserved.c: NULL, or what the design "reference" must not hand over and is about to. */
+const char *fuzz_check_preserved(struct ifs_kernel *kernel);
+
 /* fuzz_table.c: every ioctl. */
 int fuzz_ioctl(struct fuzz_world *w, uint8_t opcode, bool *partial);
 
