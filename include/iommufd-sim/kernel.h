@@ -70,8 +70,9 @@ IFS_PUBLIC void ifs_kernel_drop(struct ifs_kernel *kernel);
  * Fault injection. A fail point is a place in the kernel that asks whether it shall fail; it has a
  * name, that of the Linux function which asks. Those of the attribute "fail_iommufd" are asked
  * where and as often as Linux 7.3 with CONFIG_IOMMUFD_TEST calls iommufd_should_fail(), in the same
- * order; the others are allocations ("failslab", "fail_page_alloc"), told apart by who allocates.
- * Unless armed they change nothing. Programs can use Linux's own triggers: see process.h.
+ * order, and that also without the selftest interface; the others are allocations ("failslab",
+ * "fail_page_alloc"), told apart by who allocates. Unless armed they change nothing. Programs can
+ * use Linux's own triggers: see process.h.
  */
 struct ifs_fail_config {
 	size_t size;

@@ -10,7 +10,7 @@
  *
  * Not in it, because Linux too leaves it behind when a call fails: page tables that became empty,
  * pages that filled a hole of a memory file before a pin failed, nodes of KHO's radix tree, heap
- * that caches.
+ * that caches, what the triggers of fault injection count down.
  */
 #include "lib/kernel/syscall.h"
 
