@@ -31,7 +31,7 @@
 
 #include <iommufd-sim/uapi_posted_v1.h>
 
-#define MAX_CALLS 48
+#define MAX_CALLS 64
 #define FUZZ_NOT_EXACT 0x01     /* known bugs of Linux are mended */
 #define FUZZ_POSTED_V1 0x02
 #define FUZZ_HUGE_FOLIOS 0x04   /* memory files in 2 MiB folios */
