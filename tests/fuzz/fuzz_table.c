@@ -151,7 +151,8 @@ static bool leaves_something(const struct fuzz_world *w, const struct row *row, 
 	 * driver refuses loses the device's reserved IOVA (7.3 only, if the IOAS is the same).
 	 */
 	case VFIO_DEVICE_ATTACH_IOMMUFD_PT:
-		return no_answer || (exact && (rc == -EINVAL || rc == -ENOMEM));
+		return no_answer ||
+		       (exact && (rc == -EINVAL || rc == -ENOMEM || rc == -ENODEV));
 	/* Whole areas before the one that cannot go are gone. */
 	case IOMMU_IOAS_UNMAP:
 		return no_answer || rc == -ENOENT || rc == -EBUSY || rc == -EDEADLOCK;
