@@ -116,6 +116,9 @@ IFS_PUBLIC int ifs_mprotect(struct ifs_process *process, void *addr, size_t leng
  * @effective to @permitted.
  */
 IFS_PUBLIC int ifs_capset(struct ifs_process *process, uint64_t permitted, uint64_t effective);
+/* capget(2). */
+IFS_PUBLIC void ifs_capget(const struct ifs_process *process, uint64_t *permitted,
+			   uint64_t *effective);
 /*
  * setresuid(2): (uid_t)-1 leaves one as it is. -EPERM: a number that is none of the three, without
  * CAP_SETUID. Whoever is no longer root loses capabilities as on Linux (without SECBIT_KEEP_CAPS).

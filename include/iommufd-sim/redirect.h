@@ -7,7 +7,8 @@
  *
  * Its calls of open, ioctl, mmap and so on (the list is at the end) then come here. What belongs to
  * the simulator goes there: the paths /dev/iommu, /dev/liveupdate and /dev/vfio/..., every memfd,
- * the files of fault injection (redirect_dir.h), and the descriptors that came of these. All else
+ * anonymous memory that is shared or of huge pages, the files of fault injection (redirect_dir.h),
+ * what is charged and allowed (redirect_proc.h), and the descriptors that came of these. All else
  * goes to the C library. Results are as the C library gives them: -1 and errno.
  *
  * A machine is powered on and a kernel booted with the first such call, and the program becomes
@@ -42,8 +43,8 @@
  *  - poll() of simulated descriptors does not wait: nobody else could make them ready;
  *  - a descriptor is closed by close(), dup2() and dup3() only, not by closefrom() or
  *    close_range();
- *  - not redirected: select, epoll, readv and writev, sendfile, SCM_RIGHTS, stdio, syscall(2),
- *    paths seen by stat or access;
+ *  - not redirected: select, epoll, readv and writev, sendfile, SCM_RIGHTS, syscall(2), setuid,
+ *    setrlimit, paths seen by stat or access, stdio but for fopen("/proc/PID/status");
  *  - the program is compiled with _GNU_SOURCE, whatever it asks for.
  *
  * C only: in C++ these names are those of class members, too.
@@ -63,6 +64,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -381,6 +383,7 @@ IFS_REDIRECT_FN uint64_t ifs_redirect_shutdown(void)
 }
 
 #include <iommufd-sim/redirect_dir.h>
+#include <iommufd-sim/redirect_proc.h>
 #include <iommufd-sim/redirect_calls.h>
 
 #ifdef IFS_REDIRECT_UNDEF_GNU_SOURCE

@@ -28,6 +28,12 @@ int ifs_capset(struct ifs_process *process, uint64_t permitted, uint64_t effecti
 	return rc;
 }
 
+void ifs_capget(const struct ifs_process *process, uint64_t *permitted, uint64_t *effective)
+{
+	*permitted = process->cred.cap_permitted;
+	*effective = process->cred.cap_effective;
+}
+
 static bool may_become(const struct cred *cred, uid_t uid)
 {
 	return uid == (uid_t)-1 || uid == cred->uid || uid == cred->euid || uid == cred->suid;

@@ -24,6 +24,21 @@ static void test_capset_only_takes_away(void **state)
 	assert_int_equal(ifs_capset(f->process, 1, 0), -EPERM);
 }
 
+/* A program that gives up one capability, and keeps the rest, would give up more, or nothing. */
+static void test_capget_after_capset_as_set(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t permitted, effective;
+
+	ifs_capget(f->process, &permitted, &effective);
+	assert_int_equal(permitted, ALL);
+	assert_int_equal(effective, ALL);
+	assert_int_equal(ifs_capset(f->process, ALL & ~SETUID, SYS_RESOURCE), 0);
+	ifs_capget(f->process, &permitted, &effective);
+	assert_int_equal(permitted, ALL & ~SETUID);
+	assert_int_equal(effective, SYS_RESOURCE);
+}
+
 /* A process would be charged as a user that it cannot be. */
 static void test_setresuid_without_cap_only_among_own(void **state)
 {
@@ -79,6 +94,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 		T(test_capset_only_takes_away),
+		T(test_capget_after_capset_as_set),
 		T(test_setresuid_without_cap_only_among_own),
 		T(test_setresuid_root_and_capabilities),
 		T(test_setrlimit_memlock_hard_limit),
