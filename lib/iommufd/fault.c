@@ -6,8 +6,10 @@
  * A read delivers whole groups, as many as fit, and gives each a cookie: the lowest free number
  * from 1, free again once the group has been answered. A write is a row of answers; one to cookie 0
  * fails, but from then on cookie 0 is given out as well, if any was out then (a bug of 7.3 that
- * "exact" reproduces; xa_erase() explains it). What nobody answers is answered as invalid when the device leaves the HWPT or the queue is destroyed: each
- * group gets exactly one answer.
+ * "exact" reproduces; xa_erase() explains it).
+ *
+ * What nobody answers is answered as invalid when the device leaves the HWPT or the queue is
+ * destroyed: each group gets exactly one answer.
  *
  * Sizes that are no multiple of a record are -ESPIPE, as in Linux.
  */

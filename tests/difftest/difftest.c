@@ -114,8 +114,8 @@ void *page_before_guard(void)
 	static uint8_t *page;
 
 	if (!page) {
-		page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+		page = mmap(GUARDED, 2 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 		mprotect(page + PAGE, PAGE, PROT_NONE);
 	}
 	return page;

@@ -46,6 +46,7 @@ int pool_pick(const struct pool *pool);         /* -1: empty */
  * neither Linux nor a sanitizer puts anything.
  */
 #define NOWHERE ((void *)0x300000000000ull)
+#define GUARDED ((void *)0x310000000000ull)
 void *page_before_guard(void);
 
 struct operation {

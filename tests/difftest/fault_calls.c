@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 static struct pool cookies;
+static int latest = -1;         /* the file that was read from */
 
 static uint32_t some_pasid(void)
 {
@@ -58,7 +59,7 @@ static void do_read(void)
 {
 	static struct iommu_hwpt_pgfault faults[8];
 	uint64_t size = some_read_size();
-	int fd = some_file(pct(97) ? &fault_files : &veventq_files);
+	int fd = some_file(FAULT);
 	void *to = faults;
 	long done;
 
@@ -79,6 +80,7 @@ static void do_read(void)
 		    f->dev_id, f->pasid, f->grpid, f->perm, f->__reserved,
 		    (unsigned long long)f->addr, f->length, f->cookie);
 		pool_add(&cookies, (int)f->cookie);
+		latest = fd;
 	}
 	end();
 }
@@ -88,14 +90,15 @@ static void do_write(void)
 	struct iommu_hwpt_page_response r[4];
 	unsigned n = 1 + (unsigned)below(4);
 	uint64_t size = n * sizeof(r[0]);
-	int fd = some_file(pct(97) ? &fault_files : &veventq_files);
+	int fd = pct(60) ? latest : some_file(FAULT);
 	const void *from = r;
 
 	call("write queue %d", fd);
 	for (unsigned i = 0; i < 4; i++) {
 		int cookie = pool_pick(&cookies);
 
-		r[i].cookie = cookie > 0 && pct(70) ? (uint32_t)cookie : (uint32_t)below(8);
+		r[i].cookie = cookie >= 0 && pct(70) ? (uint32_t)cookie
+							 : pct(95) ? 1 + (uint32_t)below(6) : 0;
 		r[i].code = pct(92) ? (uint32_t)below(2) : pct(50) ? 2 : (uint32_t)rnd();
 		say(" %u:%x", r[i].cookie, r[i].code);
 		if (i < n)
@@ -143,15 +146,17 @@ static void do_pasid(void)
 
 static int start(void)
 {
-	taste = (struct taste){ .fault = 90, .pasid = 50, .on_viommu = 30 };
+	taste.fault = 90;
+	taste.on_viommu = 30;
 	return mock_start();
 }
 
 static const struct operation operations[] = {
-	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 8 }, { mock_nested, 8 },
-	{ mock_fault, 6 }, { mock_viommu, 2 }, { mock_vdevice, 4 }, { mock_replace, 12 },
-	{ mock_destroy, 8 }, { mock_reopen, 1 }, { mock_close_file, 4 }, { mock_file, 6 },
-	{ do_pasid, 8 }, { do_trigger, 30 }, { do_read, 20 }, { do_write, 15 }, { 0 },
+	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 8 },
+	{ mock_nested, 8 }, { mock_fault, 6 }, { mock_viommu, 2 }, { mock_vdevice, 4 },
+	{ mock_replace, 4 }, { mock_move, 8 }, { mock_destroy, 8 }, { mock_reopen, 1 },
+	{ mock_close_file, 4 }, { mock_file, 6 }, { do_pasid, 8 }, { do_trigger, 30 },
+	{ do_read, 20 }, { do_write, 15 }, { 0 },
 };
 
 const struct profile profile_fault = {

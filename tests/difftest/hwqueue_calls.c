@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
  * Queues that hardware reads from guest memory: where they may lie, what they forbid to the memory
- * below them, the order in which they are made and destroyed. And what a vIOMMU offers for
+ * below them, the order in which they are made and destroyed, and other users of the same memory:
+ * accesses that have it pinned as well, and copies. And what a vIOMMU offers for
  * mapping, mapped at all offsets, whole, in part and twice, and unmapped in any order.
  *
  * Whether two pages of a program are neighbours in memory is not for it to know, so all pages of
@@ -31,6 +32,7 @@ static unsigned nr_offsets;
 static struct mapping mappings[12];
 static unsigned nr_mappings;
 static int read_only_fd;
+static struct pool accesses, items;
 
 static void learn_offset(struct context *ctx, uint64_t offset)
 {
@@ -52,12 +54,13 @@ static int start(void)
 	close(fd);
 	read_only_fd = open("/dev/iommu", O_RDONLY);
 	mock_viommu_made = learn_offset;
+	taste.max_viommus = 5;
 	return read_only_fd < 0;
 }
 
 static uint64_t some_iova(void)
 {
-	return IOVA + PAGE * below(12) + (pct(85) ? 0 : PAGE / 2);
+	return IOVA + PAGE * below(12) + (pct(95) ? 0 : PAGE / 2);
 }
 
 static void do_map(void)
@@ -73,12 +76,19 @@ static void do_map(void)
 		c.flags |= IOMMU_IOAS_MAP_READABLE;
 	if (pct(70))
 		c.flags |= IOMMU_IOAS_MAP_WRITEABLE;
-	if (pct(10))
+	if (pct(5))
 		c.user_va += PAGE / 2;
-	if (pct(10))
+	if (pct(5))
 		c.length -= PAGE / 2;
+	if (nr_mappings && pct(3)) {
+		/* What was mapped from an iommufd is no memory to it. */
+		c.user_va = (uintptr_t)mappings[0].at;
+		c.length = PAGE;
+	}
 	call("map #%u ioas=%u flags=%x iova=%llx va=%llx length=%llx", ctx->number, c.ioas_id,
-	     c.flags, (unsigned long long)c.iova, (unsigned long long)c.user_va,
+	     c.flags, (unsigned long long)c.iova,
+	     (unsigned long long)(c.user_va - (uintptr_t)BUFFER < BUFFER_PAGES * PAGE
+					  ? c.user_va : 0),
 	     (unsigned long long)c.length);
 	ask(ctx, IOMMU_IOAS_MAP, &c, sizeof(c));
 	end();
@@ -99,6 +109,76 @@ static void do_unmap(void)
 	     (unsigned long long)c.iova, (unsigned long long)c.length);
 	ask(ctx, IOMMU_IOAS_UNMAP, &c, sizeof(c));
 	say(" length=%llx", (unsigned long long)c.length);
+	end();
+}
+
+static void do_copy(void)
+{
+	struct context *ctx = some_context();
+	struct iommu_ioas_copy c = {
+		.dst_ioas_id = some_id(ctx, IOAS), .src_ioas_id = some_id(ctx, IOAS),
+		.dst_iova = some_iova(), .src_iova = some_iova(), .length = PAGE,
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
+	};
+
+	call("copy #%u dst=%u src=%u dst_iova=%llx src_iova=%llx", ctx->number, c.dst_ioas_id,
+	     c.src_ioas_id, (unsigned long long)c.dst_iova, (unsigned long long)c.src_iova);
+	ask(ctx, IOMMU_IOAS_COPY, &c, sizeof(c));
+	end();
+}
+
+static void do_access(void)
+{
+	struct context *ctx = some_context();
+	struct iommu_test_cmd c = {
+		.op = IOMMU_TEST_OP_CREATE_ACCESS, .id = some_id(ctx, IOAS),
+		.create_access.flags = pct(90) ? MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES : 0,
+	};
+
+	if (accesses.n == 3)
+		return;
+	call("access #%u ioas=%u flags=%x", ctx->number, c.id, c.create_access.flags);
+	if (!ask(ctx, IOMMU_TEST_CMD, &c, sizeof(c)))
+		pool_add(&accesses, (int)c.create_access.out_access_fd);
+	say(" fd=%d", (int)c.create_access.out_access_fd);
+	end();
+}
+
+static void do_pin(void)
+{
+	struct iommu_test_cmd c = {
+		.op = IOMMU_TEST_OP_ACCESS_PAGES, .id = (uint32_t)pool_pick(&accesses),
+		.access_pages = {
+			.flags = pct(30) ? MOCK_FLAGS_ACCESS_WRITE : 0, .iova = some_iova(),
+			.length = PAGE * (1 + below(2)),
+		},
+	};
+
+	call("pin fd=%d flags=%x iova=%llx length=%llx", (int)c.id, c.access_pages.flags,
+	     (unsigned long long)c.access_pages.iova, (unsigned long long)c.access_pages.length);
+	if (!ask(&contexts[0], IOMMU_TEST_CMD, &c, sizeof(c)))
+		pool_add(&items, (int)c.access_pages.out_access_pages_id);
+	say(" item=%u", c.access_pages.out_access_pages_id);
+	end();
+}
+
+static void do_unpin(void)
+{
+	struct iommu_test_cmd c = {
+		.op = IOMMU_TEST_OP_DESTROY_ACCESS_PAGES, .id = (uint32_t)pool_pick(&accesses),
+		.destroy_access_pages.access_pages_id = (uint32_t)pool_pick(&items),
+	};
+	int item = (int)c.destroy_access_pages.access_pages_id;
+
+	if (pct(30)) {
+		call("close access %d", (int)c.id);
+		result(close((int)c.id));
+		pool_remove(&accesses, (int)c.id);
+	} else {
+		call("unpin fd=%d item=%d", (int)c.id, item);
+		ask(&contexts[0], IOMMU_TEST_CMD, &c, sizeof(c));
+		pool_remove(&items, item);
+	}
 	end();
 }
 
@@ -277,7 +357,7 @@ static void do_munmap(void)
 static void do_protect(void)
 {
 	unsigned i = (unsigned)below(nr_mappings);
-	int prot = (int)below(4);
+	int prot = (int)below(pct(90) ? 4 : 8);
 
 	if (!nr_mappings)
 		return;
@@ -306,10 +386,11 @@ static void do_look(void)
 }
 
 static const struct operation operations[] = {
-	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 6 }, { mock_nested, 2 },
-	{ mock_fault, 1 }, { mock_viommu, 12 }, { mock_vdevice, 1 }, { mock_replace, 3 },
-	{ mock_destroy, 6 }, { mock_reopen, 1 }, { mock_close_file, 1 }, { do_map, 20 },
-	{ do_unmap, 8 }, { do_ranges, 4 }, { do_queue, 30 }, { do_destroy, 12 }, { do_mmap, 18 },
+	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 6 },
+	{ mock_nested, 2 }, { mock_fault, 1 }, { mock_viommu, 12 }, { mock_vdevice, 1 },
+	{ mock_replace, 3 }, { mock_destroy, 6 }, { mock_reopen, 1 }, { mock_close_file, 1 },
+	{ do_map, 20 }, { do_unmap, 8 }, { do_copy, 4 }, { do_access, 3 }, { do_pin, 5 },
+	{ do_unpin, 4 }, { do_ranges, 4 }, { do_queue, 30 }, { do_destroy, 12 }, { do_mmap, 18 },
 	{ do_munmap, 8 }, { do_protect, 3 }, { do_look, 6 }, { 0 },
 };
 

@@ -42,8 +42,9 @@ long ask(const struct context *ctx, unsigned long cmd, void *structure, unsigned
 /* Where driver data of @size bytes lies: now and then where it cannot be read. */
 void *some_data(const void *data, unsigned size);
 
-/* A queue's file, mostly the latest. */
-int some_file(const struct pool *files);
+/* A queue's file, mostly of one that is there. */
+int some_file(enum kind kind);
+void learn_file(const struct context *ctx, enum kind kind, uint32_t id, uint32_t fd);
 
 /* PASIDs that are attached. */
 int pasids_are_full(void);
@@ -56,6 +57,8 @@ struct taste {
 	unsigned fault;         /* HWPTs that take faults */
 	unsigned pasid;         /* HWPTs for PASIDs */
 	unsigned on_viommu;     /* nested HWPTs on a vIOMMU, not on a nesting parent */
+	unsigned to_nested;     /* devices that move to a nested HWPT */
+	unsigned max_viommus;   /* not a percentage */
 };
 extern struct taste taste;
 
@@ -64,6 +67,7 @@ void mock_grow(void);
 void mock_ioas(void);
 void mock_device(void);
 void mock_replace(void);
+void mock_move(void);           /* the same, but to an HWPT that somebody made */
 void mock_hwpt(void);
 void mock_nested(void);
 void mock_fault(void);

@@ -11,15 +11,42 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_IDS 4096
 
 struct pool fault_files, veventq_files;
-struct taste taste = { .fault = 50, .pasid = 45, .on_viommu = 50 };
+struct taste taste = {
+	.fault = 50, .pasid = 45, .on_viommu = 50, .to_nested = 50, .max_viommus = 3,
+};
 void (*mock_viommu_made)(struct context *ctx, uint64_t offset);
 /* Which device belongs to a mock device. */
 static uint32_t idev_of[2][MAX_IDS];
+/* Which file a queue has. */
+static int file_of[2][MAX_IDS];
+
+static struct pool *files_of(enum kind kind)
+{
+	return kind == FAULT ? &fault_files : &veventq_files;
+}
+
+int some_file(enum kind kind)
+{
+	const struct context *ctx = some_context();
+	int id;
+
+	if (pct(2))
+		kind = pct(50) ? FAULT : VEVENTQ;
+	id = pct(80) ? pool_pick(&ctx->ids[kind]) : -1;
+	return id < 0 ? pool_pick(files_of(kind)) : file_of[ctx->number][id % MAX_IDS];
+}
+
+void learn_file(const struct context *ctx, enum kind kind, uint32_t id, uint32_t fd)
+{
+	file_of[ctx->number][id % MAX_IDS] = (int)fd;
+	pool_add(files_of(kind), (int)fd);
+}
 
 void mock_ioas(void)
 {
@@ -88,6 +115,19 @@ void mock_replace(void)
 	end();
 }
 
+void mock_move(void)
+{
+	struct context *ctx = some_context();
+	struct iommu_test_cmd c = {
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, .id = some_id(ctx, STDEV),
+		.mock_domain_replace.pt_id = some_id(ctx, pct(taste.to_nested) ? NESTED : PAGING),
+	};
+
+	call("move #%u stdev=%u pt=%u", ctx->number, c.id, c.mock_domain_replace.pt_id);
+	ask(ctx, IOMMU_TEST_CMD, &c, sizeof(c));
+	end();
+}
+
 /* On an IOAS, mostly. */
 void mock_hwpt(void)
 {
@@ -132,7 +172,8 @@ void mock_nested(void)
 		uint32_t more;
 	} d = { .data.iotlb = IOMMU_TEST_IOTLB_DEFAULT };
 	struct iommu_hwpt_alloc c = {
-		.dev_id = some_id(ctx, IDEV), .pt_id = some_id(ctx, pct(taste.on_viommu) ? VIOMMU : PARENT),
+		.dev_id = some_id(ctx, IDEV),
+		.pt_id = some_id(ctx, pct(taste.on_viommu) ? VIOMMU : PARENT),
 		.fault_id = some_id(ctx, FAULT), .data_type = IOMMU_HWPT_DATA_SELFTEST,
 		.data_len = pct(90) ? sizeof(d.data) : (uint32_t)below(14),
 	};
@@ -167,7 +208,7 @@ void mock_fault(void)
 	call("fault_queue #%u flags=%x", ctx->number, c.flags);
 	if (!ask(ctx, IOMMU_FAULT_QUEUE_ALLOC, &c, sizeof(c))) {
 		learn_id(ctx, FAULT, c.out_fault_id);
-		pool_add(&fault_files, (int)c.out_fault_fd);
+		learn_file(ctx, FAULT, c.out_fault_id, c.out_fault_fd);
 	}
 	say(" id=%u fd=%u", c.out_fault_id, c.out_fault_fd);
 	end();
@@ -184,7 +225,7 @@ void mock_viommu(void)
 	};
 	long rc;
 
-	if (ctx->ids[VIOMMU].n >= 3)
+	if (ctx->ids[VIOMMU].n >= taste.max_viommus)
 		return;
 	call("viommu #%u flags=%x type=%x dev=%u hwpt=%u", ctx->number, c.flags, c.type, c.dev_id,
 	     c.hwpt_id);
@@ -210,9 +251,11 @@ void mock_vdevice(void)
 	struct context *ctx = some_context();
 	struct iommu_vdevice_alloc c = {
 		.viommu_id = some_id(ctx, VIOMMU), .dev_id = some_id(ctx, IDEV),
-		.virt_id = pct(85) ? 1 + below(4) : pct(40) ? 0 : pct(50) ? rnd() : (uint64_t)0 - below(3),
+		.virt_id = 1 + below(4),
 	};
 
+	if (pct(15))
+		c.virt_id = pct(40) ? 0 : pct(50) ? rnd() : (uint64_t)0 - below(3);
 	call("vdevice #%u viommu=%u dev=%u virt=%llx", ctx->number, c.viommu_id, c.dev_id,
 	     (unsigned long long)c.virt_id);
 	if (!ask(ctx, IOMMU_VDEVICE_ALLOC, &c, sizeof(c)))
@@ -243,9 +286,13 @@ void mock_destroy(void)
 	end();
 }
 
-int some_file(const struct pool *files)
+static int is_of_a_queue(int fd, enum kind kind)
 {
-	return files->n && pct(50) ? files->v[files->n - 1] : pool_pick(files);
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0; i < contexts[k].ids[kind].n; i++)
+			if (file_of[k][contexts[k].ids[kind].v[i] % MAX_IDS] == fd)
+				return 1;
+	return 0;
 }
 
 /* The context goes on living as long as a file or a mapping of it does. */
@@ -267,38 +314,40 @@ void mock_reopen(void)
 
 void mock_close_file(void)
 {
-	struct pool *files = pct(50) ? &fault_files : &veventq_files;
-	int fd = pool_pick(files);
+	enum kind kind = pct(50) ? FAULT : VEVENTQ;
+	int fd = pool_pick(files_of(kind));
 
-	if (fd < 0 || (files->n < 4 && pct(80)))
+	if (fd < 0 || (is_of_a_queue(fd, kind) && pct(90)))
 		return;
 	call("close queue %d", fd);
 	result(close(fd));
-	pool_remove(files, fd);
+	pool_remove(files_of(kind), fd);
 	end();
 }
 
 /* What a queue's file makes of the rest. */
 void mock_file(void)
 {
-	struct pool *files = pct(50) ? &fault_files : &veventq_files;
-	int fd = some_file(files);
+	enum kind kind = pct(50) ? FAULT : VEVENTQ;
+	int fd = some_file(kind);
 	struct pollfd poll_fd = { .fd = fd, .events = (short)(pct(50) ? 0x7fff : POLLIN) };
+	off_t offset = (off_t)below(2);
+	struct stat st = { 0 };
 	char byte = 0;
 	long copy;
 
-	switch (below(10)) {
+	switch (below(14)) {
 	case 0:
 		call("pread queue %d", fd);
-		result(pread(fd, &byte, pct(50) ? 0 : 1, (off_t)below(2)));
+		result(pread(fd, &byte, (size_t)offset, offset));
 		break;
 	case 1:
 		call("pwrite queue %d", fd);
-		result(pwrite(fd, &byte, pct(50) ? 0 : 1, (off_t)below(2)));
+		result(pwrite(fd, &byte, (size_t)offset, offset));
 		break;
 	case 2:
 		call("lseek queue %d", fd);
-		result(lseek(fd, (off_t)below(2), SEEK_SET));
+		result(lseek(fd, offset, SEEK_SET));
 		break;
 	case 3:
 		call("ioctl queue %d", fd);
@@ -310,12 +359,25 @@ void mock_file(void)
 		say(" cloexec=%d", fcntl(fd, F_GETFD));
 		break;
 	case 5:
-		if (pool_is_full(files))
+		if (pool_is_full(files_of(kind)))
 			return;
 		call("dup queue %d", fd);
 		copy = result(dup(fd));
 		if (copy >= 0)
-			pool_add(files, (int)copy);
+			pool_add(files_of(kind), (int)copy);
+		break;
+	case 6:
+		call("fstat queue %d", fd);
+		result(fstat(fd, &st));
+		say(" mode=%o size=%llu", st.st_mode, (unsigned long long)st.st_size);
+		break;
+	case 7:
+		call("resize queue %d", fd);
+		result(pct(50) ? ftruncate(fd, 0) : fallocate(fd, 0, 0, PAGE));
+		break;
+	case 8:
+		call("set flags of queue %d", fd);
+		result(fcntl(fd, F_SETFL, pct(50) ? O_NONBLOCK : 0));
 		break;
 	default:
 		call("poll queue %d events=%x", fd, poll_fd.events);

@@ -101,15 +101,16 @@ static void do_info(void)
 
 static int start(void)
 {
-	taste = (struct taste){ .fault = 20, .pasid = 75, .on_viommu = 30 };
+	taste.fault = 20;
+	taste.pasid = 75;
 	return mock_start();
 }
 
 static const struct operation operations[] = {
-	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 10 }, { mock_nested, 6 },
-	{ mock_fault, 1 }, { mock_viommu, 2 }, { mock_vdevice, 3 }, { mock_replace, 12 },
-	{ mock_destroy, 8 }, { mock_reopen, 1 }, { mock_close_file, 1 }, { do_attach, 40 },
-	{ do_detach, 15 }, { do_check, 30 }, { do_info, 2 }, { 0 },
+	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 10 },
+	{ mock_nested, 6 }, { mock_fault, 1 }, { mock_viommu, 2 }, { mock_vdevice, 3 },
+	{ mock_replace, 12 }, { mock_destroy, 8 }, { mock_reopen, 1 }, { mock_close_file, 1 },
+	{ do_attach, 40 }, { do_detach, 15 }, { do_check, 30 }, { do_info, 2 }, { 0 },
 };
 
 const struct profile profile_pasid = {

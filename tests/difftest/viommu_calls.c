@@ -30,23 +30,9 @@ static void do_veventq(void)
 	     c.viommu_id, c.type, c.veventq_depth, c.__reserved);
 	if (!ask(ctx, IOMMU_VEVENTQ_ALLOC, &c, sizeof(c))) {
 		learn_id(ctx, VEVENTQ, c.out_veventq_id);
-		pool_add(&veventq_files, (int)c.out_veventq_fd);
+		learn_file(ctx, VEVENTQ, c.out_veventq_id, c.out_veventq_fd);
 	}
 	say(" id=%u fd=%u", c.out_veventq_id, c.out_veventq_fd);
-	end();
-}
-
-/* To a nested HWPT, mostly: that is where events come from. */
-static void do_move(void)
-{
-	struct context *ctx = some_context();
-	struct iommu_test_cmd c = {
-		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, .id = some_id(ctx, STDEV),
-		.mock_domain_replace.pt_id = some_id(ctx, NESTED),
-	};
-
-	call("replace #%u stdev=%u pt=%u", ctx->number, c.id, c.mock_domain_replace.pt_id);
-	ask(ctx, IOMMU_TEST_CMD, &c, sizeof(c));
 	end();
 }
 
@@ -70,7 +56,7 @@ static void do_read(void)
 {
 	static uint32_t words[32];
 	uint64_t size = pct(80) ? 12 * (1 + below(4)) : below(sizeof(words));
-	int fd = some_file(pct(97) ? &veventq_files : &fault_files);
+	int fd = some_file(VEVENTQ);
 	void *to = words;
 	long done;
 
@@ -93,7 +79,7 @@ static void do_read(void)
 
 static void do_write(void)
 {
-	int fd = pool_pick(&veventq_files);
+	int fd = some_file(VEVENTQ);
 	uint64_t word = 0;
 
 	call("write queue %d", fd);
@@ -101,16 +87,20 @@ static void do_write(void)
 	end();
 }
 
-/* @entry_len bytes each, mostly right, and often the same for all. */
-static void fill_entries(uint32_t *words, unsigned entry_words, unsigned n)
+/* Flags, then a virtual device id or an entry of the IOTLB, then an entry of the cache. */
+static void fill_entries(uint8_t *bytes, unsigned length, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t *entry = words + (size_t)i * entry_words;
+		uint32_t entry[3] = {
+			pct(75) ? 0 : pct(90) ? 1 : 1u << below(32),
+			pct(96) ? (uint32_t)below(5) : (uint32_t)rnd(),
+			pct(96) ? (uint32_t)below(4) : (uint32_t)below(9),
+		};
 
-		entry[0] = pct(75) ? 0 : pct(90) ? 1 : 1u << below(32);
-		/* A virtual device id, or the id of an entry of the IOTLB. */
-		for (unsigned k = 1; k < entry_words && k < 3; k++)
-			entry[k] = pct(96) ? (uint32_t)below(4) : (uint32_t)below(9);
+		memcpy(bytes + i * length, entry, length < sizeof(entry) ? length : sizeof(entry));
+		/* What follows must be zero. */
+		if (length > sizeof(entry) && pct(10))
+			bytes[i * length + sizeof(entry) + below(length - sizeof(entry))] = 1;
 	}
 }
 
@@ -127,12 +117,14 @@ static void do_invalidate(void)
 
 	memset(words, 0, sizeof(words));
 	if (pct(15))
-		c.entry_len = (uint32_t)below(pct(80) ? 24 : 4200);
+		c.entry_len = pct(60) ? 4 * (uint32_t)below(6)
+				      : (uint32_t)below(pct(70) ? 24 : 4200);
 	if (pct(3))
 		c.data_type = (uint32_t)below(3);
 	if (pct(3))
 		c.entry_num = pct(50) ? (1u << 19) + 1 : 200000;
-	fill_entries(words, c.entry_len / 4, c.entry_num < 6 && c.entry_len < 24 ? c.entry_num : 6);
+	if (c.entry_len * (uint64_t)c.entry_num <= sizeof(words))
+		fill_entries((uint8_t *)words, c.entry_len, c.entry_num);
 	call("invalidate #%u id=%u type=%x length=%u number=%u reserved=%u", ctx->number,
 	     c.hwpt_id, c.data_type, c.entry_len, c.entry_num, c.__reserved);
 	for (unsigned i = 0; i < 6; i++)
@@ -173,18 +165,37 @@ static void do_check(void)
 	end();
 }
 
+/* Nothing may exist when it is set, not even what is left of a virtual device. */
+static void do_option(void)
+{
+	struct context *ctx = some_context();
+	struct iommu_option c = {
+		.option_id = IOMMU_OPTION_RLIMIT_MODE, .op = (uint16_t)below(2), .val64 = below(3),
+		.object_id = pct(10),
+	};
+
+	call("rlimit_mode #%u op=%u object=%u value=%u", ctx->number, c.op, c.object_id,
+	     (unsigned)c.val64);
+	ask(ctx, IOMMU_OPTION, &c, sizeof(c));
+	say(" value=%u", (unsigned)c.val64);
+	end();
+}
+
 static int start(void)
 {
-	taste = (struct taste){ .fault = 10, .pasid = 20, .on_viommu = 80 };
+	taste = (struct taste){
+		.fault = 10, .pasid = 20, .on_viommu = 80, .to_nested = 90, .max_viommus = 2,
+	};
 	return mock_start();
 }
 
 static const struct operation operations[] = {
-	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 5 }, { mock_nested, 10 },
-	{ mock_fault, 1 }, { mock_viommu, 8 }, { mock_vdevice, 8 }, { mock_replace, 4 },
-	{ mock_destroy, 10 }, { mock_reopen, 1 }, { mock_close_file, 4 }, { mock_file, 4 },
-	{ do_veventq, 8 }, { do_move, 10 }, { do_trigger, 16 }, { do_read, 16 }, { do_write, 1 },
-	{ do_invalidate, 16 }, { do_check, 12 }, { 0 },
+	{ mock_grow, 20 }, { mock_ioas, 1 }, { mock_device, 4 }, { mock_hwpt, 5 },
+	{ mock_nested, 10 }, { mock_fault, 1 }, { mock_viommu, 8 }, { mock_vdevice, 8 },
+	{ mock_replace, 4 }, { mock_destroy, 10 }, { mock_reopen, 1 }, { mock_close_file, 4 },
+	{ mock_file, 4 }, { do_veventq, 8 }, { mock_move, 10 }, { do_trigger, 16 },
+	{ do_read, 16 }, { do_write, 1 }, { do_invalidate, 16 }, { do_check, 12 },
+	{ do_option, 1 }, { 0 },
 };
 
 const struct profile profile_viommu = {
