@@ -82,12 +82,11 @@ static int ref_kernel_init(void **kernel_data)
 		return 0;
 	if (!rc) {
 		state->chain = chain;
-		rc = ref_incoming_read(state, chain);
+		ref_incoming_read(state, chain);
 		liveupdate_flb_put_incoming(&ref_flb);
 	}
 	if (rc) {
 		pr_err("reference: what the previous kernel left cannot be used (%d)", rc);
-		ref_incoming_drop(state);
 		state->incoming_error = rc;
 	}
 	return 0;

@@ -3,8 +3,9 @@
  * reference, next kernel: reads the records once, at boot, into lists of its own. From then on the
  * handed-over pages are not looked at again, so nothing that happens to them later matters.
  *
- * A record that does not check is left out with a line in the log, and so is one that refers to a
- * record that is not there: a device without a sound owner, domain and unit is not restored.
+ * A record that does not check, or finds no memory, is left out with a line in the log, and so is
+ * one that refers to a record that is not there: a device without a sound owner, domain and unit is
+ * not restored, and the others are.
  * `damaged` remembers that something was left out, so that a device nobody mentions is blocked
  * instead of taken for one that was never preserved.
  */
@@ -128,7 +129,23 @@ static int read_unit(struct ref_state *state, const struct ref_hw *rec)
 	return 0;
 }
 
-static int read_slot(struct ref_state *state, const struct ref_hdr *hdr, u64 id)
+/* -ENOMEM. */
+static int read_record(struct ref_state *state, const struct ref_hdr *hdr)
+{
+	switch (hdr->magic) {
+	case REF_MAGIC_OWNER:
+		return read_owner(state, (const struct ref_owner *)hdr);
+	case REF_MAGIC_DOMAIN:
+		return read_domain(state, (const struct ref_domain *)hdr);
+	case REF_MAGIC_DEVICE:
+		return read_device(state, (const struct ref_device *)hdr);
+	default:
+		return read_unit(state, (const struct ref_hw *)hdr);
+	}
+}
+
+/* A record that cannot be used, or not be kept for want of memory, is as one that is not there. */
+static void read_slot(struct ref_state *state, const struct ref_hdr *hdr, u64 id)
 {
 	static const struct {
 		u32 magic;
@@ -147,20 +164,11 @@ static int read_slot(struct ref_state *state, const struct ref_hdr *hdr, u64 id)
 	/* The id stands behind the header in all four. */
 	if (!why && *(const u64 *)(hdr + 1) != id)
 		why = "is in another one's place";
+	if (!why && read_record(state, hdr))
+		why = "finds no memory";
 	if (why) {
 		pr_err("reference: record %llu %s", (unsigned long long)id, why);
 		state->damaged = true;
-		return 0;
-	}
-	switch (hdr->magic) {
-	case REF_MAGIC_OWNER:
-		return read_owner(state, (const struct ref_owner *)hdr);
-	case REF_MAGIC_DOMAIN:
-		return read_domain(state, (const struct ref_domain *)hdr);
-	case REF_MAGIC_DEVICE:
-		return read_device(state, (const struct ref_device *)hdr);
-	default:
-		return read_unit(state, (const struct ref_hw *)hdr);
 	}
 }
 
@@ -178,7 +186,7 @@ static void connect_records(struct ref_state *state)
 	}
 }
 
-int ref_incoming_read(struct ref_state *state, const struct ref_incoming_chain *chain)
+void ref_incoming_read(struct ref_state *state, const struct ref_incoming_chain *chain)
 {
 	phys_addr_t pa = chain->first_pa;
 
@@ -188,17 +196,13 @@ int ref_incoming_read(struct ref_state *state, const struct ref_incoming_chain *
 
 		for (u32 slot = 1; slot < REF_SLOTS_PER_PAGE; slot++) {
 			struct ref_hdr *hdr = (void *)((u8 *)page + slot * REF_SLOT_BYTES);
-			int rc = 0;
 
 			if (hdr->magic)
-				rc = read_slot(state, hdr, (u64)i * REF_SLOTS_PER_PAGE + slot);
-			if (rc)
-				return rc;
+				read_slot(state, hdr, (u64)i * REF_SLOTS_PER_PAGE + slot);
 		}
 		pa = page->next_pa;
 	}
 	connect_records(state);
-	return 0;
 }
 
 void ref_incoming_drop(struct ref_state *state)

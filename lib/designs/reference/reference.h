@@ -102,12 +102,12 @@ struct ref_state {
 	struct list_head owners, domains, devices, units;
 	struct ref_incoming_chain *chain;       /* the FLB's object, until LUO finishes that */
 	int incoming_error;     /* why nothing the previous kernel left can be used */
-	bool damaged;           /* some record did not check */
+	bool damaged;           /* some record was left out */
 	bool registered;
 };
 
 /* incoming.c: from pages to the lists above and back. */
-int ref_incoming_read(struct ref_state *state, const struct ref_incoming_chain *chain);
+void ref_incoming_read(struct ref_state *state, const struct ref_incoming_chain *chain);
 void ref_incoming_drop(struct ref_state *state);
 void ref_owner_free(struct ref_in_owner *owner);
 /* Memory files of the owner's session may change again. Not under ref_state.lock. */

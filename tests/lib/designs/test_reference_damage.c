@@ -5,6 +5,7 @@
  */
 #include "tests/lib/designs/lab.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Each device in a HWPT of its own, both marked and preserved; the kernel has ended. */
@@ -136,6 +137,62 @@ static void test_boot_with_damaged_iommu_record_blocks_all(void **state)
 	lab_drop(f);
 }
 
+/* The devices that boot blocks if its @nth allocation fails; -1: it has fewer, or did not boot. */
+static int boot_short_of_memory(struct fixture *f, uint64_t nth, bool *reading)
+{
+	struct ifs_failure failure = { .size = sizeof(failure) };
+	int blocked = 0;
+
+	f->kernel_config.fail_nth = nth;
+	f->kernel = ifs_kernel_boot(f->machine, &f->kernel_config, &f->error);
+	if (!f->kernel || !ifs_kernel_get_failure(f->kernel, &failure))
+		return -1;
+	*reading = failure.site && strstr(failure.site, "incoming.c:");
+	for (unsigned i = 0; i < FIXTURE_DEVICES; i++) {
+		uint64_t before = lab_dma(f, i);
+
+		ifs_machine_run(f->machine, 8);
+		if (lab_dma(f, i) == before)
+			blocked |= 1 << i;
+	}
+	fixture_check(f);
+	assert_int_equal(lab_reports(f, IFS_RULE_DMA_ASTRAY), 0);
+	return blocked;
+}
+
+/* A kernel short of one small allocation would cut off every device of the machine. */
+static void test_boot_short_of_memory_for_a_record_blocks_its_device_only(void **state)
+{
+	unsigned failures_by_blocked[4] = { 0 };
+
+	bool more = true;
+
+	for (uint64_t nth = 1; more; nth++) {
+		struct fixture *f;
+		bool reading = false;
+		struct vmm vmm;
+		int blocked;
+
+		assert_int_equal(fixture_set_up((void **)&f), 0);
+		two_domains_handed_over(&vmm, f);
+		blocked = boot_short_of_memory(f, nth, &reading);
+		more = !f->kernel || blocked >= 0;
+		if (reading)
+			failures_by_blocked[blocked]++;
+		for (unsigned i = 0; i < FIXTURE_DEVICES; i++)
+			ifs_device_stream_stop(f->devices[i]);
+		ifs_kernel_drop(f->kernel);
+		ifs_machine_free(f->machine);
+		free(f);
+	}
+	/* Each has a record and a domain's. */
+	assert_int_equal(failures_by_blocked[0], 0);
+	assert_int_equal(failures_by_blocked[1], 2);
+	assert_int_equal(failures_by_blocked[2], 2);
+	/* The unit; the owner, its HWPTs, and its files. */
+	assert_int_equal(failures_by_blocked[3], 4);
+}
+
 /* The VMM of a machine with one bad domain would not get at the rest of its state. */
 static void test_restore_of_what_is_left_works(void **state)
 {
@@ -175,6 +232,7 @@ int main(void)
 		T(test_boot_with_newer_domain_version_blocks_its_device_only),
 		T(test_boot_with_damaged_page_header_blocks_all),
 		T(test_boot_with_damaged_iommu_record_blocks_all),
+		cmocka_unit_test(test_boot_short_of_memory_for_a_record_blocks_its_device_only),
 		T(test_restore_of_what_is_left_works),
 	};
 
