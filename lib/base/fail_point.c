@@ -86,11 +86,12 @@ static u64 sum_reached(const struct fail_points *fail)
 void fail_points_arm_at(struct fail_points *fail, u64 points, const char *site, u64 nth,
 			bool forever)
 {
-	size_t length = site ? strlen(site) : 0;
+	size_t length;
 
+	site = site ? site : "";
+	length = strlen(site);
 	assert(points && length < sizeof(fail->site));
-	memcpy(fail->site, site, length);
-	fail->site[length] = '\0';
+	memcpy(fail->site, site, length + 1);
 	fail->points = points;
 	fail->nth = nth;
 	fail->forever = forever;

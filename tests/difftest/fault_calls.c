@@ -74,12 +74,14 @@ static void do_read(void)
 	}
 	done = result(read(fd, to, size));
 	for (long i = 0; i < done / (long)sizeof(faults[0]); i++) {
-		const struct iommu_hwpt_pgfault *f = (struct iommu_hwpt_pgfault *)to + i;
+		struct iommu_hwpt_pgfault f;
 
-		say(" [%x dev=%u pasid=%x grpid=%x perm=%x %x addr=%llx %x cookie=%u]", f->flags,
-		    f->dev_id, f->pasid, f->grpid, f->perm, f->__reserved,
-		    (unsigned long long)f->addr, f->length, f->cookie);
-		pool_add(&cookies, (int)f->cookie);
+		/* Before the guard page nothing is aligned. */
+		memcpy(&f, (char *)to + i * sizeof(f), sizeof(f));
+		say(" [%x dev=%u pasid=%x grpid=%x perm=%x %x addr=%llx %x cookie=%u]", f.flags,
+		    f.dev_id, f.pasid, f.grpid, f.perm, f.__reserved,
+		    (unsigned long long)f.addr, f.length, f.cookie);
+		pool_add(&cookies, (int)f.cookie);
 		latest = fd;
 	}
 	end();
