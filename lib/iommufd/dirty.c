@@ -4,10 +4,12 @@
  * and iova_bitmap.c in drivers/iommu/iommufd/).
  *
  * Bit k of the user's bitmap stands for iova + k * page_size; bits are ORed in. Reading goes area
- * by area and ends at the first hole; from there on everything, a bitmap that cannot be written
- * included, is silently left out and the call succeeds, for Linux 7.3 drops the error. An entry
- * larger than the range sets its bits past the end too, as far as the page goes that holds the
- * bitmap's last byte. With bugs fixed the errors are told and no bit is set beyond the range.
+ * by area and ends at the first hole; from there on everything is silently left out and the call
+ * succeeds, for Linux 7.3 drops the error. Where a page of the bitmap cannot be written the bits
+ * are lost: the entries that begin there become clean without being reported. An entry larger than
+ * the range sets its bits past the end too, as far as the page goes that holds the bitmap's last
+ * byte. With bugs fixed the errors are told, a bitmap that is not there leaves the entries dirty,
+ * and no bit is set beyond the range.
  *
  * The bitmap is user memory and may be anywhere, so one piece of it at a time is kept here.
  *
@@ -24,9 +26,10 @@ struct dirty_bitmap {
 	unsigned shift;         /* lg2 of what a bit stands for */
 	uva_t data;
 	u64 nr_bits;            /* that there is room for */
-	u64 piece;              /* byte offset of what is in bytes[], a multiple of PIECE_BYTES */
+	u64 piece;              /* byte offset of what is in bytes[]: all of it is in one page */
 	u32 piece_length;       /* 0: nothing is */
 	bool failed;
+	bool goes_on;           /* after a failure, as Linux does */
 	iova_t first, last;     /* dirty, of one area, and not set yet; first > last: nothing is */
 	u8 bytes[PIECE_BYTES];
 };
@@ -41,18 +44,22 @@ static void bitmap_flush(struct dirty_bitmap *bitmap)
 
 static bool bitmap_load(struct dirty_bitmap *bitmap, u64 byte)
 {
-	u64 piece = byte - byte % PIECE_BYTES, end = DIV_ROUND_UP(bitmap->nr_bits, 8);
+	u64 back = min(byte, (bitmap->data + byte) % PIECE_BYTES);
+	u64 piece = byte - back, end = DIV_ROUND_UP(bitmap->nr_bits, 8);
 
 	if (bitmap->piece_length && bitmap->piece == piece)
 		return true;
 	bitmap_flush(bitmap);
 	bitmap->piece = piece;
-	bitmap->piece_length = min((u64)PIECE_BYTES, end - piece);
-	if (copy_from_user(bitmap->bytes, bitmap->data + piece, bitmap->piece_length)) {
+	bitmap->piece_length = min(PIECE_BYTES - (bitmap->data + piece) % PIECE_BYTES,
+				   end - piece);
+	if (copy_from_user(bitmap->bytes, bitmap->data + piece, bitmap->piece_length) ||
+	    copy_to_user(bitmap->data + piece, bitmap->bytes, 1)) {
 		bitmap->piece_length = 0;
 		bitmap->failed = true;
+		return false;
 	}
-	return !bitmap->failed;
+	return bitmap->goes_on || !bitmap->failed;
 }
 
 /* Sets the bits of what was found in one stretch. */
@@ -63,7 +70,7 @@ static void bitmap_set_run(struct dirty_bitmap *bitmap)
 
 	bitmap->first = 1;
 	bitmap->last = 0;
-	if (iova > last || bitmap->failed || last < bitmap->iova)
+	if (iova > last || (bitmap->failed && !bitmap->goes_on) || last < bitmap->iova)
 		return;
 	bit = iova > bitmap->iova ? (iova - bitmap->iova) >> bitmap->shift : 0;
 	last_bit = min((last - bitmap->iova) >> bitmap->shift, bitmap->nr_bits - 1);
@@ -80,12 +87,21 @@ static void bitmap_set_run(struct dirty_bitmap *bitmap)
 	}
 }
 
-/* Entry after entry, most often each behind the one before. */
+static u64 page_of_bit(const struct dirty_bitmap *bitmap, iova_t iova)
+{
+	return (bitmap->data + ((iova - bitmap->iova) >> bitmap->shift) / 8) / PAGE_SIZE;
+}
+
+/*
+ * Entry after entry, most often each behind the one before. A stretch consists of entries that
+ * begin in one page of the bitmap, and is lost if that page is.
+ */
 static void bitmap_set(void *ctx, iova_t iova, u64 length)
 {
 	struct dirty_bitmap *bitmap = ctx;
 
-	if (bitmap->first > bitmap->last || bitmap->last + 1 != iova) {
+	if (bitmap->first > bitmap->last || bitmap->last + 1 != iova ||
+	    page_of_bit(bitmap, bitmap->first) != page_of_bit(bitmap, iova)) {
 		bitmap_set_run(bitmap);
 		bitmap->first = iova;
 	}
@@ -96,7 +112,7 @@ static void ignore_dirty(void *ctx, iova_t iova, u64 length)
 {
 }
 
-/* Is the bitmap there at all? Linux pins its first pages before it reads any dirty bit. */
+/* Is the bitmap there at all? */
 static bool bitmap_probe(uva_t data)
 {
 	u8 byte;
@@ -133,6 +149,7 @@ static struct dirty_bitmap *bitmap_new(const struct iommu_hwpt_get_dirty_bitmap 
 	bytes += -(cmd->data + bytes) % PAGE_SIZE;
 	bitmap->nr_bits = bytes * 8;
 	bitmap->first = 1;
+	bitmap->goes_on = !current->kernel->fix_bugs;
 	if (current->kernel->fix_bugs)
 		bitmap->nr_bits = ((last - cmd->iova) >> bitmap->shift) + 1;
 	return bitmap;
@@ -148,9 +165,9 @@ static int read_areas(struct io_pagetable *iopt, struct iommu_domain *domain,
 
 	if (!cmd->length)
 		return 0;
-	if (!bitmap_probe(cmd->data))
+	if (!bitmap->goes_on && !bitmap_probe(cmd->data))
 		return -EFAULT;
-	while (!bitmap->failed) {
+	while (bitmap->goes_on || !bitmap->failed) {
 		struct iopt_area *area = iopt_area_iter_first(iopt, at, at);
 		iova_t area_last;
 		int rc;

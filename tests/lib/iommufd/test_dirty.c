@@ -176,12 +176,51 @@ static void test_get_dirty_large_entry_sets_bits_past_range(void **state)
 	munmap(t.buffer, 0x10000);
 }
 
+/*
+ * If this failed, a VMM's second try after a bad bitmap would find pages that a Linux host has
+ * forgotten, and hide the bug.
+ */
+static void test_get_dirty_bitmap_partly_there_loses_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct tracked t = track(f);
+	uint8_t *pages = mmap(NULL, 0x2000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			      0);
+	uint16_t bits = 0;
+
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	assert_int_equal(set_tracking(f, &t, t.hwpt, 1), 0);
+	/* The first page of the bitmap is there, then the second one. */
+	for (int i = 0; i < 2; i++) {
+		dma_write(f, 0x103000);
+		dma_write(f, 0x108000);
+		memset(pages, 0, 0x2000);
+		assert_int_equal(mprotect(pages + (i ? 0 : 0x1000), 0x1000,
+					  i ? PROT_READ : PROT_NONE),
+				 0);
+		assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x10000, 0x1000, pages + 0xfff), 0);
+		assert_int_equal(mprotect(pages, 0x2000, PROT_READ | PROT_WRITE), 0);
+		assert_int_equal(pages[0xfff], i ? 0 : 8);
+		assert_int_equal(pages[0x1000], i ? 1 : 0);
+		assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x10000, 0x1000, &bits), 0);
+		assert_int_equal(bits, 0);
+	}
+	/* With the flag nothing is lost. */
+	dma_write(f, 0x103000);
+	assert_int_equal(get_dirty(f, &t, NO_CLEAR, 0x100000, 0x10000, 0x1000, (void *)8), 0);
+	assert_int_equal(get_dirty(f, &t, 0, 0x100000, 0x10000, 0x1000, &bits), 0);
+	assert_int_equal(bits, 8);
+	munmap(pages, 0x2000);
+	munmap(t.buffer, 0x10000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_get_dirty_errors_in_linux_order),
 		T(test_get_dirty_reports_written_pages_once),
 		T(test_get_dirty_stops_at_hole),
+		T(test_get_dirty_bitmap_partly_there_loses_the_rest),
 		T(test_get_dirty_large_entry_sets_bits_past_range),
 	};
 
