@@ -142,6 +142,7 @@ int main(int argc, char **argv)
 	const struct profile *const profiles[] = {
 		&profile_memfd, &profile_luo, &profile_ioas, &profile_abi, &profile_fault,
 		&profile_viommu, &profile_hwqueue, &profile_pasid, &profile_account,
+		&profile_copyout,
 	};
 
 	for (unsigned i = 0; argc == 4 && i < sizeof(profiles) / sizeof(profiles[0]); i++) {

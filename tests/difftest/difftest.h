@@ -59,7 +59,8 @@ struct profile {
 	const struct operation *operations;     /* ends with a NULL */
 };
 extern const struct profile profile_memfd, profile_luo, profile_ioas, profile_abi, profile_fault,
-			    profile_viommu, profile_hwqueue, profile_pasid, profile_account;
+			    profile_viommu, profile_hwqueue, profile_pasid, profile_account,
+			    profile_copyout;
 
 /* Of the memfd profile, for others: memory files in all states. */
 extern const struct operation memfd_operations[];
