@@ -40,6 +40,11 @@ struct ifs_kernel_config {
 	bool fail_forever;
 	uint8_t iommufd_test;           /* CONFIG_IOMMUFD_TEST: IOMMU_TEST_CMD, default off */
 	uint32_t huge_pages;            /* vm.nr_hugepages, of 2 MiB, default 0 */
+	/*
+	 * Mappings that a VFIO container has room for, else MAP_DMA is -ENOSPC: default 0 = no
+	 * limit, as iommufd's containers; 65535 is what vfio_iommu_type1 allows (dma_entry_limit).
+	 */
+	uint32_t vfio_dma_entry_limit;
 };
 
 /*

@@ -38,6 +38,7 @@ struct kernel_base {
 	u64 nr_reports;         /* raised by this kernel, whether or not a machine keeps them */
 	u32 last_rule;
 	bool iommufd_test;      /* CONFIG_IOMMUFD_TEST */
+	u32 vfio_dma_entry_limit;       /* mappings of a VFIO container; 0: any number */
 	u64 free_huge_pages;    /* of 2 MiB, not reserved by anybody */
 	bool fix_bugs;          /* known bugs of Linux 7.3 are not reproduced (config.exact off) */
 	bool panicked;          /* every later system call fails with -EIO */

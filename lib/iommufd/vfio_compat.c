@@ -10,9 +10,14 @@
  * GET_INFO answers a chain of capabilities behind the structure. Each is written if it fits, and
  * the link to it as soon as there is room up to where it begins, even if it then does not fit.
  *
+ * The driver that a container had before, vfio_iommu_type1, counts its mappings: the 65,536th is
+ * -ENOSPC, and GET_INFO tells how many are left. iommufd counts none and tells 2^32 - 1. A kernel
+ * can be booted to count (vfio_dma_entry_limit); what an unmap cuts in pieces then counts for each.
+ *
  * Left out: the no-IOMMU mode, which only a VFIO group can enter.
  */
 #include "lib/iommufd/access.h"
+#include "lib/iommufd/io_pagetable.h"
 
 #include <linux/vfio.h>
 
@@ -26,6 +31,31 @@ static struct iommufd_ioas *get_compat_ioas(struct iommufd_ctx *ictx)
 		ioas = ERR_PTR(-ENODEV);
 	xa_unlock(&ictx->objects);
 	return ioas;
+}
+
+/* Needs iova_rwsem. */
+static u32 dma_avail(const struct io_pagetable *iopt)
+{
+	u32 limit = current->kernel->vfio_dma_entry_limit;
+	u64 used = iopt->areas->tree.count;
+
+	if (!limit)
+		return 0xffffffff;
+	return used < limit ? limit - (u32)used : 0;
+}
+
+/* Whoever maps over something is told of that first. */
+static bool is_out_of_entries(struct io_pagetable *iopt, iova_t iova, u64 size)
+{
+	iova_t last;
+	bool out;
+
+	if (!size || check_add_overflow(iova, size - 1, &last))
+		return false;
+	down_read(&iopt->iova_rwsem);
+	out = !dma_avail(iopt) && !iopt_area_iter_first(iopt, iova, last);
+	up_read(&iopt->iova_rwsem);
+	return out;
 }
 
 static int map_dma(struct iommufd_ctx *ictx, uva_t arg)
@@ -49,7 +79,10 @@ static int map_dma(struct iommufd_ctx *ictx, uva_t arg)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 	iova = map.iova;
-	rc = iopt_map_user_pages(ictx, &ioas->iopt, &iova, map.vaddr, map.size, prot, 0);
+	if (is_out_of_entries(&ioas->iopt, iova, map.size))
+		rc = -ENOSPC;
+	else
+		rc = iopt_map_user_pages(ictx, &ioas->iopt, &iova, map.vaddr, map.size, prot, 0);
 	iommufd_put_object(ictx, &ioas->obj);
 	return rc;
 }
@@ -171,7 +204,7 @@ static s64 fill_dma_avail(struct io_pagetable *iopt, uva_t at, u64 room)
 {
 	const struct vfio_iommu_type1_info_dma_avail cap = {
 		.header = { .id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, .version = 1 },
-		.avail = 0xffffffff,
+		.avail = dma_avail(iopt),
 	};
 
 	if (room >= sizeof(cap) && copy_to_user(at, &cap, sizeof(cap)))

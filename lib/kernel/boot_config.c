@@ -168,6 +168,7 @@ int kernel_config_apply(struct ifs_kernel *kernel, const struct ifs_kernel_confi
 	};
 	kernel->base.iommufd_test = switch_on(config.iommufd_test, false);
 	kernel->base.free_huge_pages = config.huge_pages;
+	kernel->base.vfio_dma_entry_limit = config.vfio_dma_entry_limit;
 	kernel->base.fix_bugs = !switch_on(config.exact, true);
 	kernel->base.memfd_config = &kernel->memfd_config;
 	fail_points_arm(&kernel->base.fail, config.fail_nth, config.fail_forever);

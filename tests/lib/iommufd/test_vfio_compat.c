@@ -186,6 +186,43 @@ static void test_vfio_node_charges_the_process(void **state)
 	assert_int_equal(v_call(f, fd, 0x3b64, 0), 0);
 }
 
+/* A VMM that maps page by page, and never saw the limit of vfio_iommu_type1, fails at customers. */
+static void test_map_dma_with_an_entry_limit_ends_with_enospc(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *buffer = t_buffer(0x1000);
+	struct {
+		struct vfio_iommu_type1_info info;
+		struct vfio_iommu_type1_info_dma_avail avail;
+		uint8_t ranges[64];
+	} answer = { .info.argsz = sizeof(answer) };
+	uint64_t size = 0x1000;
+	int fd, nr = 0, rc;
+
+	assert_int_equal(ifs_kernel_shutdown(f->kernel), 0);
+	f->kernel_config.vfio_dma_entry_limit = 65535;
+	fixture_boot(f);
+	fd = t_open(f);
+	assert_int_equal(v_set_ioas(f, fd, t_ioas_alloc(f, fd)), 0);
+	while (!(rc = v_map(f, fd, 3, buffer, 0x1000ull * nr, 0x1000)))
+		nr++;
+	assert_int_equal(rc, -28);
+	assert_int_equal(nr, 65535);
+	/* Over another one it is that; too little of everything else is told as ever. */
+	assert_int_equal(v_map(f, fd, 3, buffer, 0, 0x1000), -17);
+	assert_int_equal(v_map(f, fd, 3, buffer, 0x40000000, 0), -22);
+
+	assert_int_equal(v_call(f, fd, 0x3b70, (uintptr_t)&answer), 0);
+	assert_int_equal(answer.avail.header.id, 3);
+	assert_int_equal(answer.avail.avail, 0);
+	assert_int_equal(v_unmap(f, fd, 0, 0x5000, &size), 0);
+	assert_int_equal(v_call(f, fd, 0x3b70, (uintptr_t)&answer), 0);
+	assert_int_equal(answer.avail.avail, 1);
+	assert_int_equal(v_map(f, fd, 3, buffer, 0x40000000, 0x1000), 0);
+	assert_int_equal(v_map(f, fd, 3, buffer, 0x40001000, 0x1000), -28);
+	munmap(buffer, 0x1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +230,7 @@ int main(void)
 		S(test_get_info_every_size_writes_only_that),
 		S(test_unmap_type1_cuts_type1v2_does_not),
 		T(test_vfio_node_charges_the_process),
+		T(test_map_dma_with_an_entry_limit_ends_with_enospc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
