@@ -7,9 +7,10 @@
  * by area and ends at the first hole; from there on everything is silently left out and the call
  * succeeds, for Linux 7.3 drops the error. Where a page of the bitmap cannot be written the bits
  * are lost: the entries that begin there become clean without being reported. An entry larger than
- * the range sets its bits past the end too, as far as the page goes that holds the bitmap's last
- * byte. With bugs fixed the errors are told, a bitmap that is not there leaves the entries dirty,
- * and no bit is set beyond the range.
+ * the range sets its bits past the end too, as far as the pages go that Linux pins of the bitmap:
+ * as many as its bytes fill, and one more if it does not begin with a page. With bugs fixed the
+ * errors are told, a bitmap that is not there leaves the entries dirty, and no bit is set beyond
+ * the range.
  *
  * The bitmap is user memory and may be anywhere, so one piece of it at a time is kept here.
  *
@@ -137,21 +138,21 @@ static int check_dirty_range(const struct iommu_hwpt_get_dirty_bitmap *cmd, u64 
 static struct dirty_bitmap *bitmap_new(const struct iommu_hwpt_get_dirty_bitmap *cmd, iova_t last)
 {
 	struct dirty_bitmap *bitmap = kzalloc(sizeof(*bitmap), GFP_KERNEL_ACCOUNT);
-	u64 bytes;
+	u64 offset = cmd->data % PAGE_SIZE;
 
 	if (!bitmap)
 		return NULL;
 	bitmap->iova = cmd->iova;
 	bitmap->shift = __builtin_ctzll(cmd->page_size);
 	bitmap->data = cmd->data;
-	bytes = DIV_ROUND_UP(((last - cmd->iova) >> bitmap->shift) + 1, 8);
-	/* Up to the end of the last page the bitmap touches. */
-	bytes += -(cmd->data + bytes) % PAGE_SIZE;
-	bitmap->nr_bits = bytes * 8;
+	bitmap->nr_bits = ((last - cmd->iova) >> bitmap->shift) + 1;
 	bitmap->first = 1;
 	bitmap->goes_on = !current->kernel->fix_bugs;
-	if (current->kernel->fix_bugs)
-		bitmap->nr_bits = ((last - cmd->iova) >> bitmap->shift) + 1;
+	if (bitmap->goes_on) {
+		u64 nr_pages = DIV_ROUND_UP(bitmap->nr_bits, 8 * PAGE_SIZE) + !!offset;
+
+		bitmap->nr_bits = (nr_pages * PAGE_SIZE - offset) * 8;
+	}
 	return bitmap;
 }
 

@@ -67,10 +67,17 @@ static void test_get_dirty_bits_beyond_the_range_and_errors(void **state)
 		assert_int_equal(get_dirty(f, fd, hwpt, 0x1000000, 4096, bits), 0);
 		assert_int_equal(bits[0], fixed ? 0x03 : 0xff);
 		assert_int_equal(bits[1], fixed ? 0 : 0xff);
-		/* At the end of a page there is no more room. */
+		/* One that does not begin with a page goes on in the next, */
 		memset(bits, 0, 0x2000);
 		assert_int_equal(get_dirty(f, fd, hwpt, 0x1000000, 4096, bits + 0xfff), 0);
 		assert_int_equal(bits[0xfff], fixed ? 0x03 : 0xff);
+		assert_int_equal(bits[0x1000], fixed ? 0 : 0xff);
+		/* if that is there. */
+		memset(bits, 0, 0x2000);
+		assert_int_equal(mprotect(bits + 0x1000, 0x1000, PROT_NONE), 0);
+		assert_int_equal(get_dirty(f, fd, hwpt, 0x1000000, 4096, bits + 0xfff), 0);
+		assert_int_equal(bits[0xfff], fixed ? 0x03 : 0xff);
+		assert_int_equal(mprotect(bits + 0x1000, 0x1000, PROT_READ | PROT_WRITE), 0);
 		assert_int_equal(bits[0x1000], 0);
 		/* A hole behind what is mapped; then no bitmap at all. */
 		assert_int_equal(get_dirty(f, fd, hwpt, 0x1000000, 0x201000, bits),
