@@ -147,13 +147,16 @@ static bool has_lost_pasids(const struct fuzz_world *w)
 }
 
 /*
- * Linux warns as well: of a retrieved file that cannot enter the map of preserved files, and of a
- * VFIO_IOMMU_MAP_DMA that is neither for reading nor for writing.
+ * Linux warns as well: of a retrieved file that cannot enter the map of preserved files, of a
+ * VFIO_IOMMU_MAP_DMA that is neither for reading nor for writing, and of pages charged to a process
+ * that has ended (lib/iommufd/pages_account.c).
  */
 static bool linux_warns(const char *text)
 {
 	return strstr(text, "preserved_files") ||
-	       strstr(text, "!(prot & (IOMMU_READ | IOMMU_WRITE))");
+	       strstr(text, "!(prot & (IOMMU_READ | IOMMU_WRITE))") ||
+	       strstr(text, ": !nr_new, ") || strstr(text, "nr_pages > mm->locked_vm") ||
+	       (strstr(text, "change_process.c") && strstr(text, ": err, "));
 }
 
 /* What no program may bring about, whatever it asks for. */
