@@ -7,10 +7,6 @@
 #define AMDV1_FORCE_COHERENCE true
 #include "lib/iommu/iommu_pt_fmt_amdv1.h"
 
-#include <iommufd-sim/proto/bug.h>
-
-#include "sim/phys_mem.h"
-
 #define FMT(name) amdv1_##name
 #define FMT_DIRTY_OPS true
 #define FMT_CONTIG true
@@ -18,24 +14,13 @@
 #define FMT_GRANULE_LG2 AMDV1_GRANULE_LG2
 #define FMT_MAX_OASZ_LG2 52
 #define FMT_MAX_TOP_LEVEL 5
-#include "lib/iommu/iommu_pt_fmt.h"
-#include "lib/iommu/iommu_pt_map.h"
-#include "lib/iommu/iommu_pt_unmap.h"
-#include "lib/iommu/iommu_pt_read.h"
+#include "lib/iommu/iommu_pt_template.h"
 
 const struct pt_ops pt_amdv1_ops = {
 	.pgsize_bitmap = GENMASK_ULL(51, 12) & ~BIT_ULL(39),
 	.start_level = 2,
 	.max_level = FMT_MAX_TOP_LEVEL,
 	.max_vasz_lg2 = 64,
-	.dirty_ops = FMT_DIRTY_OPS,
 	.sign_extend = false,
-	.map = FMT(map),
-	.unmap = FMT(unmap),
-	.iova_to_phys = FMT(iova_to_phys),
-	.read_and_clear_dirty = FMT(read_and_clear_dirty),
-	.set_dirty = FMT(set_dirty),
-	.for_each_table = FMT(for_each_table),
-	.for_each_leaf = FMT(for_each_leaf),
-	.free_tables = FMT(free_tables),
+	FMT_PT_OPS,
 };
